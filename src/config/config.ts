@@ -1,0 +1,29 @@
+import type { LogFormat, LogLevel } from '../platform/logger.ts'
+import type { Secret } from '../platform/secret.ts'
+
+/** The process settings as the agent's parts take them. */
+export interface Config {
+  readonly dataDir: string
+  readonly http: { readonly host: string; readonly port: number; readonly publicUrl: string | null }
+  readonly adminToken: Secret | undefined
+  readonly masterKey: Secret | undefined
+  readonly settingsFile: string | undefined
+  /** PEM text of POSTERN_CA_FILE. */
+  readonly extraCaPem: string | undefined
+  readonly allowCustomCloud: boolean
+  readonly metricsPublic: boolean
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat }
+  readonly proxy: {
+    readonly https: string | undefined
+    readonly noProxy: string | undefined
+    readonly smtp: URL | undefined
+  }
+  readonly verification: {
+    readonly schedule: string
+    readonly concurrency: number
+    readonly timeoutMs: number
+    readonly retentionDays: number
+    readonly reportsPerProfile: number
+  }
+  readonly alerts: { readonly reminderIntervalMs: number }
+}

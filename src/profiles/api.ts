@@ -1,0 +1,186 @@
+import { type Static, Type } from 'typebox'
+
+/** Wire schemas of profiles: the same keys in the HTTP API and in the settings file. */
+const closed = { additionalProperties: false }
+
+export const ProfileId = Type.String({
+  pattern: '^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$',
+  description: 'Name of the profile: lower-case letters, digits and hyphens',
+  examples: ['default'],
+})
+
+export const Security = Type.Enum(['starttls', 'tls', 'none'], {
+  description:
+    'starttls: upgrade a plain connection (port 587); tls: TLS from the first byte (port 465); none',
+})
+
+export const ServerDetails = Type.Object(
+  {
+    host: Type.String({ description: 'SMTP server', examples: ['smtp.office365.com'] }),
+    port: Type.Integer({ minimum: 1, maximum: 65535, examples: [587] }),
+    security: Security,
+  },
+  { ...closed, description: 'Server details' },
+)
+export type ServerDetails = Static<typeof ServerDetails>
+
+const ExpiresAt = Type.Union([Type.String(), Type.Null()], {
+  description: 'Day or instant at which the secret ends, as the portal shows it; null when unknown',
+  examples: ['2027-05-01'],
+})
+
+/** On the way in. `value` may be left out when the stored secret shall stay. */
+export const ClientSecretInput = Type.Object(
+  {
+    type: Type.Literal('clientSecret'),
+    value: Type.Optional(
+      Type.String({ writeOnly: true, description: 'The secret’s Value (not its Secret ID)' }),
+    ),
+    expiresAt: Type.Optional(ExpiresAt),
+  },
+  closed,
+)
+
+export const CloudId = Type.Enum(['worldwide', 'usGovHigh', 'usGovDod', 'china', 'custom'], {
+  description: 'Microsoft cloud of the tenant; custom only with POSTERN_ALLOW_CUSTOM_CLOUD=true',
+  default: 'worldwide',
+})
+export type CloudId = Static<typeof CloudId>
+
+const exchangeOnlineBase = {
+  type: Type.Literal('exchangeOnline'),
+  tenantId: Type.String({
+    description: 'Directory (tenant) ID, or a domain of the tenant',
+    examples: ['contoso.onmicrosoft.com'],
+  }),
+  clientId: Type.String({ description: 'Application (client) ID' }),
+}
+
+export const ExchangeOnlineInput = Type.Object(
+  {
+    ...exchangeOnlineBase,
+    cloud: Type.Optional(CloudId),
+    authority: Type.Optional(Type.String({ description: 'Custom cloud only: https origin' })),
+    scope: Type.Optional(Type.String({ description: 'Custom cloud only: ends in /.default' })),
+    graphUrl: Type.Optional(Type.String({ description: 'Custom cloud only: https URL' })),
+    username: Type.Optional(
+      Type.Union([Type.String(), Type.Null()], {
+        description: 'Mailbox to log in as; null: the sender email address',
+      }),
+    ),
+    applicationRbac: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'The right comes from Exchange’s RBAC for Applications, so the token carries no SMTP.SendAsApp role',
+      }),
+    ),
+    credential: ClientSecretInput,
+  },
+  closed,
+)
+
+export const BasicInput = Type.Object(
+  {
+    type: Type.Literal('basic'),
+    username: Type.String(),
+    password: Type.Optional(Type.String({ writeOnly: true })),
+  },
+  closed,
+)
+
+export const NoAuthentication = Type.Object({ type: Type.Literal('none') }, closed)
+
+export const AuthenticationInput = Type.Union([ExchangeOnlineInput, BasicInput, NoAuthentication])
+export type AuthenticationInput = Static<typeof AuthenticationInput>
+
+const common = {
+  senderDisplayName: Type.String({
+    description: 'Name shown as the sender; Exchange Online takes any',
+    examples: ['Process Alerts'],
+  }),
+  senderEmailAddress: Type.String({ examples: ['alerts@contoso.com'] }),
+}
+
+/** Body of POST and PUT, and one entry of the settings file. */
+export const ProfileInput = Type.Object(
+  {
+    id: ProfileId,
+    ...common,
+    subjectPrefix: Type.Optional(Type.String({ default: '', examples: ['[Process] '] })),
+    errorEmailAddress: Type.Optional(
+      Type.Union([Type.String(), Type.Null()], {
+        description: 'Send Error Email to; null: nobody',
+        default: null,
+      }),
+    ),
+    server: ServerDetails,
+    authentication: AuthenticationInput,
+  },
+  { ...closed, description: 'Email settings' },
+)
+export type ProfileInput = Static<typeof ProfileInput>
+
+export const CredentialView = Type.Object(
+  {
+    type: Type.Enum(['clientSecret', 'password', 'certificate']),
+    set: Type.Boolean({ description: 'Whether a secret is stored' }),
+    readable: Type.Boolean({
+      description: 'false: sealed with another master key; enter it again',
+    }),
+    hint: Type.Union([Type.String(), Type.Null()], {
+      description: 'First three characters of a client secret, as the portal shows them',
+    }),
+    expiresAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+    expirySource: Type.Enum(['none', 'typed', 'graph', 'proven']),
+    addedAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
+  },
+  closed,
+)
+export type CredentialView = Static<typeof CredentialView>
+
+export const ExchangeOnlineView = Type.Object(
+  {
+    ...exchangeOnlineBase,
+    cloud: CloudId,
+    authority: Type.Optional(Type.String()),
+    scope: Type.Optional(Type.String()),
+    graphUrl: Type.Optional(Type.String()),
+    username: Type.Union([Type.String(), Type.Null()]),
+    applicationRbac: Type.Boolean(),
+    credential: CredentialView,
+  },
+  closed,
+)
+
+export const BasicView = Type.Object(
+  { type: Type.Literal('basic'), username: Type.String(), credential: CredentialView },
+  closed,
+)
+
+export const Warning = Type.Object(
+  { field: Type.String(), message: Type.String() },
+  { ...closed, description: 'Accepted, but worth knowing' },
+)
+export type Warning = Static<typeof Warning>
+
+/** Answer of GET, POST and PUT: never a secret. */
+export const ProfileView = Type.Object(
+  {
+    id: ProfileId,
+    ...common,
+    subjectPrefix: Type.String(),
+    errorEmailAddress: Type.Union([Type.String(), Type.Null()]),
+    server: ServerDetails,
+    authentication: Type.Union([ExchangeOnlineView, BasicView, NoAuthentication]),
+    managed: Type.Boolean({
+      description: 'true: comes from the settings file and is read-only here',
+    }),
+    version: Type.Integer(),
+    createdAt: Type.String({ format: 'date-time' }),
+    updatedAt: Type.String({ format: 'date-time' }),
+    warnings: Type.Array(Warning),
+  },
+  { ...closed, description: 'Email settings as stored' },
+)
+export type ProfileView = Static<typeof ProfileView>

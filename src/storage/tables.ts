@@ -1,0 +1,133 @@
+import type { Generated } from 'kysely'
+
+/** The rows as SQLite holds them. Instants are epoch milliseconds; booleans 0 or 1; JSON is text. */
+export interface Tables {
+  api_token: ApiTokenRow
+  audit: AuditRow
+  profile: ProfileRow
+  credential: CredentialRow
+  report: ReportRow
+  profile_health: ProfileHealthRow
+  expiry_reminder: ExpiryReminderRow
+  alert: AlertRow
+  alert_notification: AlertNotificationRow
+  sync_run: SyncRunRow
+}
+
+export interface ApiTokenRow {
+  id: string
+  name: string
+  hash: string
+  hint: string
+  scopes: string
+  created_at: number
+  created_by: string
+  expires_at: number | null
+  last_used_at: number | null
+  revoked_at: number | null
+}
+
+export interface AuditRow {
+  id: Generated<number>
+  at: number
+  actor_type: string
+  actor_id: string | null
+  actor_name: string
+  address: string | null
+  action: string
+  target_type: string
+  target_id: string | null
+  change: string
+}
+
+export interface ProfileRow {
+  id: string
+  version: number
+  settings: string
+  managed: number
+  created_at: number
+  updated_at: number
+}
+
+export interface CredentialRow {
+  id: string
+  profile_id: string
+  state: 'active' | 'staged' | 'fallback'
+  type: 'clientSecret' | 'password' | 'certificate'
+  sealed: string
+  hint: string
+  expires_at: number | null
+  expiry_source: 'none' | 'typed' | 'graph' | 'proven'
+  created_at: number
+}
+
+export interface ReportRow {
+  id: string
+  profile_id: string
+  reason: string
+  outcome: 'ok' | 'warning' | 'failed'
+  diagnosis_code: string | null
+  started_at: number
+  finished_at: number
+  body: string
+}
+
+export interface ProfileHealthRow {
+  profile_id: string
+  health: 'unknown' | 'ok' | 'warning' | 'failing'
+  since: number
+  failures_in_row: number
+  last_verified_at: number | null
+  last_succeeded_at: number | null
+  last_report_id: string | null
+  diagnosis: string | null
+}
+
+export interface ExpiryReminderRow {
+  credential_id: string
+  threshold_days: number
+  reminded_at: number
+}
+
+export interface AlertRow {
+  id: string
+  problem: string
+  profile_id: string | null
+  kind: string
+  severity: 'warning' | 'critical'
+  summary: string
+  diagnosis: string | null
+  details: string
+  state: 'open' | 'resolved'
+  opened_at: number
+  updated_at: number
+  resolved_at: number | null
+  last_notified_at: number | null
+  acknowledged_at: number | null
+  acknowledged_by: string | null
+  silenced_until: number | null
+  silence_reason: string | null
+}
+
+export interface AlertNotificationRow {
+  id: string
+  alert_id: string
+  reason: 'opened' | 'escalated' | 'reminder' | 'resolved'
+  recipient: string
+  state: 'pending' | 'delivered' | 'abandoned'
+  attempts: number
+  created_at: number
+  next_attempt_at: number
+  delivered_at: number | null
+  delivered_by: string | null
+  last_error: string | null
+}
+
+export interface SyncRunRow {
+  id: Generated<number>
+  at: number
+  file: string
+  hash: string | null
+  outcome: 'applied' | 'unchanged' | 'refused'
+  detail: string
+}

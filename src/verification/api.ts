@@ -1,0 +1,79 @@
+import { type Static, Type } from 'typebox'
+import { Diagnosis } from '../diagnosis/api.ts'
+
+const closed = { additionalProperties: false }
+const Instant = Type.String({ format: 'date-time' })
+
+export const CHECK_NAMES = [
+  'settingsComplete',
+  'credentialNotEnded',
+  'entraReachable',
+  'tokenIssued',
+  'tokenAudience',
+  'tokenRole',
+  'serverReachable',
+  'tls',
+  'authOffered',
+  'authAccepted',
+  'senderAccepted',
+  'recipientAccepted',
+  'messageAccepted',
+] as const
+
+export const Check = Type.Object(
+  {
+    name: Type.Enum([...CHECK_NAMES]),
+    title: Type.String({ description: 'In plain words: “Server accepts the login”' }),
+    outcome: Type.Enum(['ok', 'warning', 'failed', 'skipped']),
+    durationMs: Type.Number({ description: '0 when skipped' }),
+    evidence: Type.String({ description: 'What was seen: a reply, a claim, a certificate’s name' }),
+    diagnosis: Type.Union([Diagnosis, Type.Null()]),
+  },
+  closed,
+)
+export type Check = Static<typeof Check>
+
+export const VerifyReason = Type.Enum(['schedule', 'saved', 'requested', 'started'], {
+  description: 'What caused the verification',
+})
+export type VerifyReason = Static<typeof VerifyReason>
+
+export const Report = Type.Object(
+  {
+    id: Type.String(),
+    profileId: Type.String(),
+    reason: VerifyReason,
+    outcome: Type.Enum(['ok', 'warning', 'failed']),
+    startedAt: Instant,
+    finishedAt: Instant,
+    durationMs: Type.Number(),
+    withMessage: Type.Boolean({ description: 'Whether a real message was handed over' }),
+    checks: Type.Array(Check),
+    diagnosis: Type.Union([Diagnosis, Type.Null()], { description: 'Of the first failed check' }),
+    unproven: Type.Array(Type.String(), {
+      description: 'What this run cannot prove, such as the mailbox permission',
+    }),
+    message: Type.Union([
+      Type.Object({ messageId: Type.String(), reply: Type.String() }, closed),
+      Type.Null(),
+    ]),
+  },
+  closed,
+)
+export type Report = Static<typeof Report>
+
+export const ReportSummary = Type.Omit(Report, ['checks', 'unproven', 'message', 'diagnosis'])
+export type ReportSummary = Static<typeof ReportSummary>
+
+export const VerifyInput = Type.Object(
+  {
+    sendTo: Type.Optional(
+      Type.String({ description: 'Also hand over a real message to this address' }),
+    ),
+  },
+  closed,
+)
+export type VerifyInput = Static<typeof VerifyInput>
+
+export const HealthState = Type.Enum(['unknown', 'ok', 'warning', 'failing'])
+export type HealthState = Static<typeof HealthState>

@@ -1,0 +1,174 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { expect, test } from 'vitest'
+import { Secret } from '../../../src/platform/secret.ts'
+import { openStorage, type StorageOptions } from '../../../src/storage/index.ts'
+import { createFakeClock } from '../../support/clock.ts'
+import { temporaryFolder } from '../../support/folder.ts'
+import { captureLog } from '../../support/log.ts'
+
+function options(dataDir: string, more: Partial<StorageOptions> = {}): StorageOptions {
+  return { dataDir, role: 'agent', clock: createFakeClock(), log: captureLog().log, ...more }
+}
+
+function digest(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex')
+}
+
+const token = {
+  id: 'one',
+  name: 'n',
+  hash: 'h',
+  hint: 'pst_',
+  scopes: '[]',
+  created_at: 1,
+  created_by: 'test',
+  expires_at: null,
+  last_used_at: null,
+  revoked_at: null,
+}
+
+test('an empty folder becomes a database in WAL mode with durable commits and enforced keys', async () => {
+  using folder = temporaryFolder()
+  const dataDir = join(folder.path, 'new')
+  await using storage = await openStorage(options(dataDir))
+  await storage.db.insertInto('api_token').values(token).execute()
+  expect(existsSync(join(dataDir, 'postern.db-wal'))).toBe(true)
+  expect(statSync(join(dataDir, 'master.key')).mode & 0o777).toBe(0o600)
+  await expect(
+    storage.db
+      .insertInto('expiry_reminder')
+      .values({ credential_id: 'nobody', threshold_days: 1, reminded_at: 1 })
+      .execute(),
+  ).rejects.toThrow(/FOREIGN KEY/)
+})
+
+test('what was committed is there after the next open', async () => {
+  using folder = temporaryFolder()
+  {
+    await using storage = await openStorage(options(folder.path))
+    await storage.db.insertInto('api_token').values(token).execute()
+  }
+  await using storage = await openStorage(options(folder.path))
+  expect(await storage.db.selectFrom('api_token').selectAll().execute()).toEqual([token])
+})
+
+test('a second agent on the same folder is refused by name, and free once the first has ended', async () => {
+  using folder = temporaryFolder()
+  {
+    await using _first = await openStorage(options(folder.path))
+    await expect(openStorage(options(folder.path))).rejects.toMatchObject({
+      kind: 'conflict',
+      code: 'data_folder_in_use',
+      message: expect.stringContaining(`process ${process.pid}`),
+    })
+  }
+  await using _next = await openStorage(options(folder.path))
+})
+
+test('a companion works beside the agent and sees its rows', async () => {
+  using folder = temporaryFolder()
+  await using agent = await openStorage(options(folder.path))
+  await using companion = await openStorage(options(folder.path, { role: 'companion' }))
+  const before = agent.foreignChanges()
+  await companion.db.insertInto('api_token').values(token).execute()
+  expect(agent.foreignChanges()).not.toBe(before)
+  expect(await agent.db.selectFrom('api_token').select('id').execute()).toEqual([{ id: 'one' }])
+})
+
+test('a companion without a database is told to start the agent', async () => {
+  using folder = temporaryFolder()
+  await expect(openStorage(options(folder.path, { role: 'companion' }))).rejects.toMatchObject({
+    code: 'database_missing',
+  })
+  expect(existsSync(join(folder.path, 'postern.db'))).toBe(false)
+})
+
+test('a damaged database stops the start with a sentence and stays as it is', async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, 'postern.db')
+  {
+    await using storage = await openStorage(options(folder.path))
+    await storage.db.insertInto('api_token').values(token).execute()
+  }
+  const bytes = readFileSync(file)
+  randomBytes(4096).copy(bytes, 4096)
+  writeFileSync(file, bytes)
+  const before = digest(file)
+  await expect(openStorage(options(folder.path))).rejects.toMatchObject({
+    code: 'database_damaged',
+    message: expect.stringMatching(/is damaged.*restore the newest backup/),
+  })
+  expect(digest(file)).toBe(before)
+})
+
+test('a file that is no database at all stops the start likewise', async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, 'postern.db')
+  writeFileSync(
+    file,
+    'this is a text file, not a database, and long enough to be looked at as one '.repeat(50),
+  )
+  const before = digest(file)
+  await expect(openStorage(options(folder.path))).rejects.toMatchObject({
+    code: 'database_damaged',
+  })
+  expect(digest(file)).toBe(before)
+})
+
+test('a database of a newer version stops the start and stays as it is', async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, 'postern.db')
+  {
+    const sqlite = new Sqlite(file)
+    sqlite.pragma('user_version = 9999')
+    sqlite.exec('create table future (x integer)')
+    sqlite.close()
+  }
+  const before = digest(file)
+  await expect(openStorage(options(folder.path))).rejects.toMatchObject({
+    code: 'database_newer',
+    message: expect.stringContaining('schema 9999'),
+  })
+  expect(digest(file)).toBe(before)
+})
+
+test('a locked database is a sentence, not a crash', async () => {
+  using folder = temporaryFolder()
+  await using storage = await openStorage(options(folder.path))
+  const intruder = new Sqlite(join(folder.path, 'postern.db'))
+  intruder.exec('begin immediate')
+  try {
+    await expect(storage.db.insertInto('api_token').values(token).execute()).rejects.toMatchObject({
+      kind: 'unavailable',
+      code: 'database_locked',
+    })
+  } finally {
+    intruder.exec('rollback')
+    intruder.close()
+  }
+  await storage.db.insertInto('api_token').values(token).execute()
+})
+
+test('a master key that is no key is refused with its origin', async () => {
+  using folder = temporaryFolder()
+  writeFileSync(join(folder.path, 'master.key'), 'not a key')
+  await expect(openStorage(options(folder.path))).rejects.toMatchObject({
+    code: 'master_key_invalid',
+    message: expect.stringContaining('master.key'),
+  })
+  await using _ok = await openStorage(
+    options(folder.path, { masterKey: new Secret(randomBytes(32).toString('base64')) }),
+  )
+})
+
+test('a folder that cannot be made is refused with its name', async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, 'file')
+  writeFileSync(file, '')
+  await expect(openStorage(options(join(file, 'data')))).rejects.toMatchObject({
+    code: 'data_folder_unusable',
+  })
+})
