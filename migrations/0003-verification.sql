@@ -19,6 +19,7 @@ create table profile_health (
   failures_in_row integer not null,
   last_verified_at integer,
   last_succeeded_at integer,
+  last_delivered_at integer,
   last_report_id text,
   diagnosis text
 ) strict;

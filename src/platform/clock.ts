@@ -46,6 +46,11 @@ export const MINUTE_MS = 60 * SECOND_MS
 export const HOUR_MS = 60 * MINUTE_MS
 export const DAY_MS = 24 * HOUR_MS
 
+/** For libraries that take a Date. */
+export function toDate(at: number): globalThis.Date {
+  return new globalThis.Date(at)
+}
+
 /** `2026-11-23T10:42:00.000Z` */
 export function toIso(at: number): string {
   return new globalThis.Date(at).toISOString()

@@ -4,71 +4,103 @@ import { type Static, Type } from 'typebox'
  * The simulated tenant's model: everything that decides what Entra, Graph and Exchange Online answer.
  *
  * Plain JSON, changed by RFC 7396 merge patches; collections are maps, so that one entry can be changed alone
- * (null removes it). Instants are ISO 8601 in UTC; `effectiveAt` is when a change has replicated and counts.
+ * (null removes it). A key with a default returns to it when a patch removes it. Instants are ISO 8601 in UTC;
+ * `effectiveAt` is when a change has replicated and counts.
  */
 const closed = { additionalProperties: false }
+/** An entry or group that may be given in part, down to {}: the defaults fill it. */
+const filled = { additionalProperties: false, default: {} }
+const LONG_AGO = '2020-01-01T00:00:00.000Z'
 const Instant = (description: string) => Type.String({ description, format: 'date-time' })
+const Since = (description: string) =>
+  Type.String({ description, format: 'date-time', default: LONG_AGO })
 
 export const ClientSecretModel = Type.Object(
   {
     value: Type.String({ description: 'The secret Value' }),
-    displayName: Type.String(),
-    startDateTime: Instant('Start'),
+    displayName: Type.String({ default: '', description: 'Description' }),
+    startDateTime: Since('Start'),
     endDateTime: Instant('End; later requests get AADSTS7000222'),
-    effectiveAt: Instant('Before it, the secret has not replicated: AADSTS7000215'),
+    effectiveAt: Since('Before it, the secret has not replicated: AADSTS7000215'),
   },
-  closed,
+  filled,
 )
 
 export const ApplicationModel = Type.Object(
   {
-    displayName: Type.String(),
+    displayName: Type.String({ default: '', description: 'Name of the application' }),
     objectId: Type.String({ description: 'Object ID on the App registration page' }),
-    secrets: Type.Record(Type.String(), ClientSecretModel, { description: 'By keyId (Secret ID)' }),
+    secrets: Type.Record(Type.String(), ClientSecretModel, {
+      description: 'By keyId (Secret ID)',
+      default: {},
+    }),
     servicePrincipal: Type.Object(
       {
-        exists: Type.Boolean({ description: 'false: AADSTS7000229' }),
+        exists: Type.Boolean({ description: 'false: AADSTS7000229', default: true }),
         objectId: Type.String({
           description: 'Object ID of the Enterprise application, token oid',
         }),
-        enabled: Type.Boolean({ description: 'false: AADSTS7000112' }),
+        enabled: Type.Boolean({ description: 'false: AADSTS7000112', default: true }),
       },
       closed,
     ),
     exchangeRoles: Type.Array(Type.String(), {
       description:
         'Consented application permissions on Office 365 Exchange Online: SMTP.SendAsApp',
+      default: [],
     }),
     graphRoles: Type.Array(Type.String(), {
       description: 'Consented application permissions on Microsoft Graph: Application.Read.All, …',
+      default: [],
     }),
     blockedByPolicy: Type.Union([Type.String(), Type.Null()], {
       description: 'Id of a Conditional Access policy that blocks the app: AADSTS53003',
+      default: null,
     }),
   },
-  closed,
+  filled,
 )
 
 export const MailboxModel = Type.Object(
   {
-    displayName: Type.String(),
-    aliases: Type.Array(Type.String()),
-    password: Type.Union([Type.String(), Type.Null()], { description: 'For AUTH LOGIN (basic)' }),
+    displayName: Type.String({ default: '', description: 'Name of the mailbox' }),
+    aliases: Type.Array(Type.String(), { default: [], description: 'Further addresses of it' }),
+    password: Type.Union([Type.String(), Type.Null()], {
+      description: 'For AUTH LOGIN (basic); null: none is right',
+      default: null,
+    }),
     smtpAuthDisabled: Type.Union([Type.Boolean(), Type.Null()], {
       description: 'SmtpClientAuthenticationDisabled of the mailbox; null inherits the tenant’s',
+      default: null,
     }),
     fullAccess: Type.Record(Type.String(), Instant('effectiveAt'), {
       description: 'Client id -> since when its service principal has FullAccess',
+      default: {},
     }),
     sendAs: Type.Array(Type.String(), {
       description: 'Authenticating mailboxes that may send as this one',
+      default: [],
     }),
-    full: Type.Boolean({ description: 'true: 554 5.2.2 mailbox full at end of DATA' }),
-    maxSendSizeBytes: Type.Integer({ minimum: 0 }),
-    recipientLimit: Type.Integer({ minimum: 1 }),
+    full: Type.Boolean({
+      description: 'true: 554 5.2.2 mailbox full at end of DATA',
+      default: false,
+    }),
+    // Exchange Online: a user mailbox sends at most 35 MB unless the administrator allows more.
+    maxSendSizeBytes: Type.Integer({
+      minimum: 0,
+      default: 36_700_160,
+      description: 'MaxSendSize',
+    }),
+    recipientLimit: Type.Integer({
+      minimum: 1,
+      default: 500,
+      description: 'Recipients of one message',
+    }),
   },
-  closed,
+  filled,
 )
+
+export const CERTIFICATES = ['valid', 'expired', 'wrongName', 'selfSigned'] as const
 
 export const FAULTS_ENTRA = [
   'none',
@@ -81,6 +113,8 @@ export const FAULTS_ENTRA = [
   'transient', // 503 AADSTS90033
   'redirect', // 302 to another host
 ] as const
+
+export const FAULTS_GRAPH = ['none', 'refuse', 'throttled', 'html', 'silent'] as const
 
 export const FAULTS_SMTP = [
   'none',
@@ -108,98 +142,183 @@ export const TenantModel = Type.Object(
       {
         id: Type.String({ description: 'Directory (tenant) ID' }),
         domain: Type.String({ description: 'Initial domain; also valid as {tenant}' }),
-        displayName: Type.String(),
-        smtpAuthDisabled: Type.Boolean({ description: 'Organisation-wide switch' }),
-        securityDefaults: Type.Boolean(),
-        sendFromAlias: Type.Boolean({ description: 'SendFromAliasEnabled' }),
+        verifiedDomains: Type.Array(Type.String(), {
+          description: 'Further domains of the tenant; each valid as {tenant}',
+          default: [],
+        }),
+        displayName: Type.String({ default: 'Contoso', description: 'Name of the organisation' }),
+        smtpAuthDisabled: Type.Boolean({
+          description: 'SmtpClientAuthenticationDisabled of the organisation',
+          default: false,
+        }),
+        securityDefaults: Type.Boolean({
+          description: 'true: basic authentication is refused',
+          default: false,
+        }),
+        sendFromAlias: Type.Boolean({ description: 'SendFromAliasEnabled', default: false }),
         basicAuth: Type.Enum(['allowed', 'disabled', 'retired'], {
+          default: 'allowed',
           description: 'disabled: 535 5.7.139 …; retired: 550 5.7.30',
         }),
-        hasExchange: Type.Boolean({ description: 'false: AADSTS500011 for the Exchange resource' }),
+        hasExchange: Type.Boolean({
+          description: 'false: AADSTS500011 for the Exchange resource',
+          default: true,
+        }),
       },
       closed,
     ),
-    apps: Type.Record(Type.String(), ApplicationModel, { description: 'By client id' }),
+    apps: Type.Record(Type.String(), ApplicationModel, {
+      description: 'By client id',
+      default: {},
+    }),
     exchange: Type.Object(
       {
         servicePrincipals: Type.Record(
           Type.String(),
-          Type.Object({ objectId: Type.String(), effectiveAt: Instant('effectiveAt') }, closed),
-          { description: 'New-ServicePrincipal registrations, by client id' },
+          Type.Object(
+            {
+              objectId: Type.String({ description: 'Right only when it is the token’s oid' }),
+              effectiveAt: Since('When the registration has replicated'),
+            },
+            filled,
+          ),
+          { description: 'New-ServicePrincipal registrations, by client id', default: {} },
         ),
         wrongServicePrincipal: Type.Enum(['535@AUTH', '430@DATA'], {
           description: 'What a missing or wrong registration answers (sources conflict)',
+          default: '535@AUTH',
         }),
         rbac: Type.Record(
           Type.String(),
           Type.Object(
-            { members: Type.Array(Type.String()), effectiveAt: Instant('effectiveAt') },
-            closed,
+            {
+              members: Type.Array(Type.String(), { default: [], description: 'Mailboxes' }),
+              effectiveAt: Since('When the assignment has replicated'),
+            },
+            filled,
           ),
-          { description: 'Application RBAC: client id -> mailboxes in its scope' },
+          { description: 'Application RBAC: client id -> mailboxes in its scope', default: {} },
         ),
       },
-      closed,
+      filled,
     ),
-    mailboxes: Type.Record(Type.String(), MailboxModel, { description: 'By primary address' }),
+    mailboxes: Type.Record(Type.String(), MailboxModel, {
+      description: 'By primary address',
+      default: {},
+    }),
     limits: Type.Object(
       {
-        connections: Type.Integer({ minimum: 0, description: 'Submitting at once per mailbox' }),
-        messagesPerMinute: Type.Integer({ minimum: 0 }),
-        overRate: Type.Enum(['delay', 'reject']),
-        recipientsPerDay: Type.Integer({ minimum: 0 }),
+        connections: Type.Integer({
+          minimum: 0,
+          description: 'Submitting at once per mailbox',
+          default: 3,
+        }),
+        messagesPerMinute: Type.Integer({ minimum: 0, default: 30, description: 'Per mailbox' }),
+        overRate: Type.Enum(['delay', 'reject'], {
+          default: 'delay',
+          description: 'What happens above messagesPerMinute',
+        }),
+        recipientsPerDay: Type.Integer({
+          minimum: 0,
+          default: 10_000,
+          description: 'Per mailbox in 24 hours',
+        }),
         sendAsDeniedBeforeThrottle: Type.Integer({
           minimum: 1,
           description: 'So many SendAsDenied in an hour, then 550 5.2.252',
+          default: 5,
         }),
       },
-      closed,
+      filled,
     ),
     entra: Type.Object(
       {
-        fault: Type.Enum([...FAULTS_ENTRA]),
-        delayMs: Type.Integer({ minimum: 0 }),
+        fault: Type.Enum([...FAULTS_ENTRA], {
+          default: 'none',
+          description: 'How the endpoint fails',
+        }),
+        delayMs: Type.Integer({
+          minimum: 0,
+          default: 0,
+          description: 'Before every answer',
+        }),
+        certificate: Type.Enum([...CERTIFICATES], {
+          default: 'valid',
+          description: 'What the token endpoint shows',
+        }),
         retryAfterSeconds: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
           description: 'Retry-After of 429 and 503 answers; null: none',
+          default: null,
         }),
         separator: Type.Enum(['crlf', 'space'], {
           description: 'Between the parts of a description',
+          default: 'crlf',
         }),
         tokenLifetimeSeconds: Type.Union([Type.Integer({ minimum: 1 }), Type.Literal('random')], {
           description: 'random: 3600 to 5400',
+          default: 3599,
         }),
         audience: Type.Union([Type.String(), Type.Null()], {
-          description: 'Overrides the token’s aud; null: the resource asked for',
+          description: 'Overrides aud in tokens for Exchange; null: the resource asked for',
+          default: null,
         }),
-        delegated: Type.Boolean({ description: 'Tokens carry upn and scp instead of roles' }),
-        paddingBytes: Type.Integer({ minimum: 0, description: 'Makes tokens longer' }),
+        delegated: Type.Boolean({
+          description: 'Tokens carry upn and scp instead of roles',
+          default: false,
+        }),
+        paddingBytes: Type.Integer({
+          minimum: 0,
+          description: 'Makes tokens longer',
+          default: 0,
+        }),
         forcedCode: Type.Union([Type.Integer(), Type.Null()], {
           description: 'Answer every token request with this AADSTS code',
+          default: null,
         }),
       },
-      closed,
+      filled,
     ),
     graph: Type.Object(
-      { fault: Type.Enum(['none', 'refuse', 'throttled', 'html', 'silent']) },
-      closed,
+      {
+        fault: Type.Enum([...FAULTS_GRAPH], { default: 'none', description: 'How Graph fails' }),
+        retryAfterSeconds: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
+          description: 'Retry-After of 429 answers, fractions allowed; null: none',
+          default: null,
+        }),
+      },
+      filled,
     ),
     smtp: Type.Object(
       {
-        fault: Type.Enum([...FAULTS_SMTP]),
-        delayMs: Type.Integer({ minimum: 0, description: 'Before every reply' }),
-        certificate: Type.Enum(['valid', 'expired', 'wrongName', 'selfSigned']),
-        offerStarttls: Type.Boolean(),
-        authMechanisms: Type.Array(Type.String(), { description: 'LOGIN, XOAUTH2' }),
-        messageId: Type.Enum(['keep', 'replace'], { description: 'The id in the 250 reply' }),
-        forcedReplies: Type.Record(Type.String(), Type.String(), {
+        fault: Type.Enum([...FAULTS_SMTP], {
+          default: 'none',
+          description: 'How the server fails',
+        }),
+        delayMs: Type.Integer({ minimum: 0, description: 'Before every reply', default: 0 }),
+        certificate: Type.Enum([...CERTIFICATES], {
+          default: 'valid',
+          description: 'What the server shows',
+        }),
+        offerStarttls: Type.Boolean({ default: true, description: 'false: EHLO lacks STARTTLS' }),
+        authMechanisms: Type.Array(Type.String(), {
+          description: 'LOGIN, XOAUTH2',
+          default: ['LOGIN', 'XOAUTH2'],
+        }),
+        messageId: Type.Enum(['keep', 'replace'], {
+          description: 'The id in the 250 reply',
+          default: 'keep',
+        }),
+        forcedReplies: Type.Record(Type.String(), Type.String({ description: 'The whole reply' }), {
           description:
             'Verbatim reply instead of the model’s, by step: greeting, auth, mail, rcpt, data',
+          default: {},
         }),
       },
-      closed,
+      filled,
     ),
     clockOffsetMs: Type.Integer({
       description: 'The tenant’s clock runs ahead (behind: negative)',
+      default: 0,
     }),
   },
   closed,
@@ -209,3 +328,13 @@ export type ClientSecretModel = Static<typeof ClientSecretModel>
 export type ApplicationModel = Static<typeof ApplicationModel>
 export type MailboxModel = Static<typeof MailboxModel>
 export type TenantModel = Static<typeof TenantModel>
+
+/** An entry of one of the maps by its own name only, in any case: ids and addresses ignore it. */
+export function findEntry<Entry>(
+  map: Readonly<Record<string, Entry>>,
+  name: string,
+): Entry | undefined {
+  if (Object.hasOwn(map, name)) return map[name]
+  const lower = name.toLowerCase()
+  return Object.hasOwn(map, lower) ? map[lower] : undefined
+}

@@ -79,6 +79,7 @@ export interface ProfileHealthRow {
   failures_in_row: number
   last_verified_at: number | null
   last_succeeded_at: number | null
+  last_delivered_at: number | null
   last_report_id: string | null
   diagnosis: string | null
 }

@@ -31,7 +31,7 @@ const FILLED: readonly { upTo: number; table: string; insert: string }[] = [
   {
     upTo: 3,
     table: 'profile_health',
-    insert: `insert into profile_health values ('p','ok',1,0,1,1,'r',null)`,
+    insert: `insert into profile_health values ('p','ok',1,0,1,1,1,'r',null)`,
   },
   { upTo: 4, table: 'expiry_reminder', insert: `insert into expiry_reminder values ('c',30,1)` },
   {

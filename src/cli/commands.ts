@@ -1,0 +1,96 @@
+import type { CommandSpec, OptionSpec } from './command.ts'
+
+const JSON_OPTION: OptionSpec = { type: 'boolean', description: 'Print JSON' }
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'start',
+    summary: 'Run the agent',
+    positionals: [],
+    options: {},
+    notes: [
+      'Settings come from the environment: see docs/configuration.md.',
+      'SIGTERM and SIGINT end it cleanly with exit code 0.',
+    ],
+    load: () => import('./start.ts'),
+  },
+  {
+    name: 'sandbox',
+    summary: 'Run the agent against a simulated Microsoft 365 tenant on this machine',
+    positionals: [],
+    options: { json: { type: 'boolean', description: 'Print one JSON line when ready' } },
+    notes: ['Nothing leaves this machine. Ctrl-C ends it; its data folder is temporary.'],
+    load: () => import('./sandbox.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'Verify the stored profiles now and say what is wrong',
+    positionals: ['[PROFILE]'],
+    options: {
+      'send-to': {
+        type: 'string',
+        value: 'ADDRESS',
+        description: 'Also hand over a real message to this address',
+      },
+      json: JSON_OPTION,
+    },
+    notes: [
+      'Works beside a running agent and without one; stores nothing.',
+      'Exit codes (monitoring-plugin convention): 0 ok, 1 warning, 2 critical, 3 unknown.',
+    ],
+    load: () => import('./doctor.ts'),
+  },
+  {
+    name: 'sync',
+    summary: 'Compare the settings file with the stored profiles, or apply it',
+    positionals: [],
+    options: {
+      check: {
+        type: 'boolean',
+        description: 'Only print the plan; exit 1 when there is something to do',
+      },
+      json: JSON_OPTION,
+    },
+    notes: [
+      'The file is named by POSTERN_SETTINGS_FILE. A running agent applies it by itself.',
+      'Exit codes: 0 nothing to do or applied, 1 --check found changes, 2 the file is wrong.',
+    ],
+    load: () => import('./sync.ts'),
+  },
+  {
+    name: 'token',
+    summary: 'Create, list and revoke API tokens: token create|list|revoke',
+    positionals: ['create|list|revoke', '[NAME|ID]'],
+    options: {
+      scope: {
+        type: 'string',
+        value: 'SCOPES',
+        description: 'For create: admin, operator, send, monitor; several with commas',
+      },
+      'expires-at': {
+        type: 'string',
+        value: 'DAY',
+        description: 'For create: day or instant at which the token ends, such as 2027-12-31',
+      },
+      json: JSON_OPTION,
+    },
+    notes: ['Works on the data folder, beside a running agent and without one.'],
+    load: () => import('./token.ts'),
+  },
+  {
+    name: 'healthcheck',
+    summary: 'Ask the agent on this machine whether it is ready',
+    positionals: [],
+    options: { json: JSON_OPTION },
+    notes: ['Exit codes: 0 ready, 1 not ready or no answer.'],
+    load: () => import('./healthcheck.ts'),
+  },
+  {
+    name: 'version',
+    summary: 'Print the version',
+    positionals: [],
+    options: { json: JSON_OPTION },
+    notes: [],
+    load: () => import('./version.ts'),
+  },
+]

@@ -1,0 +1,89 @@
+import { parseArgs } from 'node:util'
+import { codeOf, messageOf, PosternError } from '../platform/errors.ts'
+import type { Arguments, CliContext, CommandSpec } from './command.ts'
+import { COMMANDS } from './commands.ts'
+import { EXIT_CODE_OF, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './exit-codes.ts'
+import { renderHelp, renderOverview } from './help.ts'
+
+/** Runs one command line (without `node` and the script) and resolves with the exit code. */
+export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
+  const [name, ...rest] = argv
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    const wanted = COMMANDS.find((command) => command.name === rest[0])
+    context.stdout.write(wanted === undefined ? renderOverview(COMMANDS) : renderHelp(wanted))
+    return name === undefined ? EXIT_USAGE : EXIT_OK
+  }
+  const command = COMMANDS.find(
+    (candidate) => candidate.name === (name === '--version' ? 'version' : name),
+  )
+  if (command === undefined) {
+    context.stderr.write(
+      `postern: there is no command "${name}". Commands: ${COMMANDS.map((c) => c.name).join(', ')}. Try postern --help.\n`,
+    )
+    return EXIT_USAGE
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    context.stdout.write(renderHelp(command))
+    return EXIT_OK
+  }
+  const args = parse(command, rest)
+  if (typeof args === 'string') {
+    context.stderr.write(`postern ${command.name}: ${args}. Try postern ${command.name} --help.\n`)
+    return EXIT_USAGE
+  }
+  try {
+    const { run } = await command.load()
+    return await run(context, args)
+  } catch (error) {
+    return report(error, context)
+  }
+}
+
+function parse(command: CommandSpec, argv: readonly string[]): Arguments | string {
+  const options = Object.fromEntries(
+    Object.entries(command.options).map(([name, { type, short }]) => [
+      name,
+      { type, ...(short !== undefined && { short }) },
+    ]),
+  )
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      options,
+      allowPositionals: command.positionals.length > 0,
+      strict: true,
+    })
+    if (positionals.length > command.positionals.length) {
+      return `too many arguments: ${positionals.slice(command.positionals.length).join(' ')}`
+    }
+    return {
+      positionals,
+      text: (name) => {
+        const value = values[name]
+        return typeof value === 'string' ? value : undefined
+      },
+      flag: (name) => values[name] === true,
+    }
+  } catch (error) {
+    return messageOf(error)
+      .replace(/\.? To specify a positional.*$/s, '')
+      .replace(/\.$/, '')
+  }
+}
+
+/** The face of an error on the command line: every problem on a line of its own. */
+function report(error: unknown, { stderr, signal }: CliContext): number {
+  if (signal.aborted && error === signal.reason) return EXIT_FAILED
+  if (error instanceof PosternError) {
+    if (error.problems.length > 0) {
+      for (const { field, message } of error.problems)
+        stderr.write(`postern: ${field} ${message}\n`)
+    } else {
+      stderr.write(`postern: ${error.message}\n`)
+    }
+    return EXIT_CODE_OF[error.kind]
+  }
+  const code = codeOf(error)
+  stderr.write(`postern: ${messageOf(error)}${code === undefined ? '' : ` (${code})`}\n`)
+  return EXIT_FAILED
+}

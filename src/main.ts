@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { runCli } from './cli/index.ts'
+import { systemClock } from './platform/clock.ts'
+
+/** The process edge: arguments, environment, signals, exit code. */
+const stop = new AbortController()
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // A second signal means: at once.
+    if (stop.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143)
+    stop.abort(new Error(`stopped by ${signal}`))
+  })
+}
+
+// A reader that has gone away, such as `head`, ends the command quietly.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+}
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  // biome-ignore lint/style/noProcessEnv: the process edge hands the environment to the settings loader
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  clock: systemClock,
+  signal: stop.signal,
+})

@@ -1,0 +1,74 @@
+import { type Static, Type } from 'typebox'
+import { HealthState } from '../verification/api.ts'
+
+const closed = { additionalProperties: false }
+const nullableInstant = (description: string) =>
+  Type.Union([Type.String({ format: 'date-time' }), Type.Null()], { description })
+
+export const ProfileStatus = Type.Object(
+  {
+    id: Type.String(),
+    health: HealthState,
+    since: nullableInstant('Since when the health is what it is'),
+    lastVerifiedAt: nullableInstant('Last verification, whatever its outcome'),
+    lastDeliveredAt: nullableInstant('Last message that the server accepted'),
+    credential: Type.Union([
+      Type.Object(
+        {
+          type: Type.String(),
+          expiresAt: nullableInstant('End of the credential; null when unknown'),
+          daysLeft: Type.Union([Type.Integer(), Type.Null()], {
+            description: 'Calendar days in UTC; 0 on the last day, negative after the end',
+          }),
+          expirySource: Type.String({ description: 'none, typed, graph or proven' }),
+        },
+        closed,
+      ),
+      Type.Null(),
+    ]),
+    queue: Type.Object(
+      {
+        queued: Type.Integer(),
+        held: Type.Integer(),
+        oldestAgeSeconds: Type.Union([Type.Integer(), Type.Null()]),
+      },
+      closed,
+    ),
+    openAlerts: Type.Integer(),
+    undeliveredAlerts: Type.Integer({ description: 'Open alerts whose mail is still waiting' }),
+    independentAlertPath: Type.Boolean({
+      description: 'Whether alerts about this profile can be mailed when the profile itself fails',
+    }),
+    problem: Type.Union(
+      [
+        Type.Object(
+          {
+            code: Type.String(),
+            summary: Type.String(),
+            responsible: Type.String(),
+            remedy: Type.String(),
+          },
+          closed,
+        ),
+        Type.Null(),
+      ],
+      { description: 'Why the profile is not ok' },
+    ),
+  },
+  closed,
+)
+export type ProfileStatus = Static<typeof ProfileStatus>
+
+export const Status = Type.Object(
+  {
+    status: Type.Enum(['ok', 'warning', 'failing']),
+    version: Type.String(),
+    startedAt: Type.String({ format: 'date-time' }),
+    problems: Type.Array(Type.String(), {
+      description: 'Problems of the agent itself, such as its network or the settings file',
+    }),
+    profiles: Type.Array(ProfileStatus),
+  },
+  closed,
+)
+export type Status = Static<typeof Status>

@@ -1,0 +1,100 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { parseInstant } from '../platform/clock.ts'
+import type { EventBus } from '../platform/events.ts'
+import type { Status } from './api.ts'
+import type { StatusBoard, StatusEvents } from './status-board.ts'
+
+export interface Metrics {
+  render(): Promise<{ contentType: string; text: string }>
+}
+
+const HEALTH_VALUE = { unknown: -1, ok: 0, warning: 1, failing: 2 } as const satisfies Record<
+  Status['profiles'][number]['health'],
+  number
+>
+
+/** Gauges are read from the status board when they are asked for; counters follow the events. */
+export function createMetrics(deps: {
+  board: StatusBoard
+  events: EventBus<StatusEvents>
+  version: string
+}): Metrics {
+  const { board, events } = deps
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+
+  new Gauge({
+    name: 'postern_build_info',
+    help: 'Always 1; the version is the label.',
+    labelNames: ['version'],
+    registers,
+  }).set({ version: deps.version }, 1)
+
+  perProfile(
+    'postern_profile_health_state',
+    '-1 unknown, 0 ok, 1 warning, 2 failing.',
+    (profile) => HEALTH_VALUE[profile.health],
+  )
+  perProfile('postern_credential_expiry_timestamp_seconds', 'End of the credential.', (profile) =>
+    seconds(profile.credential?.expiresAt),
+  )
+  perProfile('postern_last_verification_timestamp_seconds', 'Last verification.', (profile) =>
+    seconds(profile.lastVerifiedAt),
+  )
+  perProfile('postern_last_delivery_timestamp_seconds', 'Last message accepted.', (profile) =>
+    seconds(profile.lastDeliveredAt),
+  )
+  perProfile('postern_open_alerts', 'Open alerts of the profile.', (profile) => profile.openAlerts)
+  perProfile(
+    'postern_undelivered_alerts',
+    'Open alerts whose mail is still waiting.',
+    (profile) => profile.undeliveredAlerts,
+  )
+
+  const verifications = new Counter({
+    name: 'postern_verifications_total',
+    help: 'Verifications by outcome.',
+    labelNames: ['outcome'],
+    registers,
+  })
+  events.on('verification.completed', ({ report }) =>
+    verifications.inc({ outcome: report.outcome }),
+  )
+
+  const alerts = new Counter({
+    name: 'postern_alerts_opened_total',
+    help: 'Alerts opened by kind.',
+    labelNames: ['kind'],
+    registers,
+  })
+  events.on('alert.opened', ({ alert }) => alerts.inc({ kind: alert.kind }))
+
+  function perProfile(
+    name: string,
+    help: string,
+    read: (profile: Status['profiles'][number]) => number | undefined,
+  ): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['profile'],
+      registers,
+      collect() {
+        this.reset()
+        for (const profile of board.current().profiles) {
+          const value = read(profile)
+          if (value !== undefined) this.set({ profile: profile.id }, value)
+        }
+      },
+    })
+  }
+
+  return {
+    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  }
+}
+
+function seconds(iso: string | null | undefined): number | undefined {
+  return iso === null || iso === undefined ? undefined : (parseInstant(iso) ?? 0) / 1000
+}
