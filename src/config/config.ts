@@ -18,6 +18,15 @@ export interface Config {
     readonly noProxy: string | undefined
     readonly smtp: URL | undefined
   }
+  readonly outgoing: {
+    readonly httpsTimeoutMs: number
+    readonly smtpTimeouts: {
+      readonly connectMs: number
+      readonly greetingMs: number
+      readonly commandMs: number
+      readonly dataMs: number
+    }
+  }
   readonly verification: {
     readonly schedule: string
     readonly concurrency: number

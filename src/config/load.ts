@@ -49,6 +49,7 @@ export function loadConfig(options: { env: Environment; isTerminal: boolean }): 
           ? undefined
           : new URL(settings.POSTERN_SMTP_PROXY),
     },
+    outgoing: outgoingTimeouts(settings.POSTERN_OUTGOING_TIMEOUT_SECONDS * SECOND_MS),
     verification: {
       schedule: settings.POSTERN_VERIFICATION_SCHEDULE,
       concurrency: settings.POSTERN_VERIFICATION_CONCURRENCY,
@@ -57,6 +58,14 @@ export function loadConfig(options: { env: Environment; isTerminal: boolean }): 
       reportsPerProfile: settings.POSTERN_REPORTS_PER_PROFILE,
     },
     alerts: { reminderIntervalMs: settings.POSTERN_ALERTS_REMINDER_HOURS * HOUR_MS },
+  }
+}
+
+/** RFC 5321 §4.5.3.2 allows minutes; a verification wants to know sooner. */
+function outgoingTimeouts(stepMs: number): Config['outgoing'] {
+  return {
+    httpsTimeoutMs: stepMs,
+    smtpTimeouts: { connectMs: stepMs, greetingMs: stepMs, commandMs: stepMs, dataMs: 6 * stepMs },
   }
 }
 

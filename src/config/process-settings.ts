@@ -118,6 +118,13 @@ export const ProcessSettings = Type.Object(
         description: 'HTTP proxy (CONNECT) for SMTP, such as http://proxy.contoso.com:3128.',
       }),
     ),
+    POSTERN_OUTGOING_TIMEOUT_SECONDS: Type.Integer({
+      default: 20,
+      minimum: 1,
+      maximum: 300,
+      description:
+        'Longest wait for one answer of Entra or of an SMTP server; for the answer to a whole message six times as long.',
+    }),
     POSTERN_VERIFICATION_SCHEDULE: Type.String({
       default: '*/15 * * * *',
       format: 'cron',
