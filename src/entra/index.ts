@@ -1,0 +1,41 @@
+/**
+ * Microsoft Entra: clouds, access tokens and their claims.
+ *
+ * A token is kept per application, scope and secret, and renewed at 80 % of its life. Each application has at most
+ * one request under way; whoever asks meanwhile shares its answer. After a refusal the application is left alone for
+ * 30 s, after 429 or 5xx for as long as Retry-After says or 60 s: until then the refusal is repeated from memory. A
+ * renewal that fails does not matter while the old token has more than a minute left.
+ *
+ * Promised: redirects are refused, certificates verified, every request ends within its time; what Entra or the
+ * network did wrong is a Failure value and holds no secret. All state is in memory: after a restart tokens are asked
+ * for anew.
+ */
+export {
+  type AudienceExpectation,
+  checkAudience,
+  checkClaims,
+  checkRole,
+  REQUIRED_ROLE,
+  type RoleExpectation,
+  readClaims,
+  TokenClaims,
+} from './claims.ts'
+export { CLOUDS, type Cloud, type CloudId, customCloud, findCloud } from './clouds.ts'
+export type { TokenRequest } from './token-request.ts'
+export {
+  type AccessToken,
+  type AcquireOptions,
+  createTokenSource,
+  type TokenOutcome,
+  type TokenSource,
+  type TokenSourceDeps,
+  type TokenTrace,
+} from './token-source.ts'
+export {
+  type ConnectionTrace,
+  createEntraTransport,
+  type EntraTransport,
+  type EntraTransportDeps,
+  type HttpsAnswer,
+  type HttpsRequest,
+} from './transport.ts'

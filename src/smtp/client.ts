@@ -1,0 +1,50 @@
+import type { Outcome } from '../diagnosis/index.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Trust } from '../platform/trust.ts'
+import { toWire } from './command-line.ts'
+import { runProbe, type SmtpProbe, type SmtpProbeOptions, type SmtpTimeouts } from './probe.ts'
+import type { SubmissionReceipt } from './receipt.ts'
+import { runSubmission, type SubmitOptions } from './submission.ts'
+
+export interface SmtpClient {
+  /** Goes through the dialogue step by step and stops at the first that fails. Rejects when the signal is aborted. */
+  probe(options: SmtpProbeOptions): Promise<SmtpProbe>
+  /** Sends a message and waits for the server's answer. Rejects when the signal is aborted. */
+  submit(options: SubmitOptions): Promise<Outcome<SubmissionReceipt>>
+}
+
+export interface SmtpClientDeps {
+  trust: Trust
+  clock: Clock
+  log: Logger
+  /** The name in EHLO. */
+  hostname: string
+  timeouts: SmtpTimeouts
+  /** An http:// or https:// proxy that knows CONNECT. */
+  proxy?: URL | undefined
+}
+
+export function createSmtpClient(deps: SmtpClientDeps): SmtpClient {
+  const { clock, log, hostname } = deps
+  toWire(`EHLO ${hostname}`)
+
+  function logEnd(event: string, startedAt: number, server: { host: string }, ok: boolean): void {
+    log.debug({ host: server.host, ok, durationMs: clock.now() - startedAt }, event)
+  }
+
+  return {
+    async probe(options) {
+      const startedAt = clock.now()
+      const result = await runProbe(deps, options)
+      logEnd('smtp probe ended', startedAt, options.server, result.failure === null)
+      return result
+    },
+    async submit(options) {
+      const startedAt = clock.now()
+      const outcome = await runSubmission(deps, options)
+      logEnd('smtp submission ended', startedAt, options.server, outcome.ok)
+      return outcome
+    },
+  }
+}
