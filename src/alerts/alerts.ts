@@ -38,10 +38,42 @@ export interface Alerts extends AsyncDisposable {
   silence(id: string, input: SilenceInput, actor: Actor): Promise<Alert>
   /** From memory. `null`: alerts of the agent itself. */
   summaryOf(profileId: string | null): AlertSummary
+  /** Whether alerts about this profile have a way that does not depend on it: a further profile with the same error address. */
+  hasIndependentPath(profileId: string): boolean
   /** Sends what is due: notifications, retries, reminders. Runs by itself after start(). */
   deliverDue(signal?: AbortSignal): Promise<void>
   start(): void
+  /** Mail can travel through this profile again: what waits for its address is sent now instead of later. */
+  pathWorks(profileId: string): Promise<void>
+  /** The profile is gone, and its alerts with it. */
+  forgetProfile(profileId: string): Promise<void>
+  /** Resolves when no change is under way and nothing that is due waits to be sent. */
   idle(): Promise<void>
+}
+
+/** What alerts need of whoever can send a mail through a profile. */
+export interface AlertMailer {
+  send(
+    profileId: string,
+    message: AlertMail,
+    signal?: AbortSignal,
+  ): Promise<{ readonly ok: true } | { readonly ok: false; readonly diagnosis: Diagnosis }>
+}
+
+export interface AlertMail {
+  readonly from: { readonly name: string; readonly address: string }
+  readonly to: string[]
+  readonly subject: string
+  readonly text: string
+  readonly html: string
+  readonly messageId: string
+  readonly headers: Record<string, string>
+  readonly date: number
+}
+
+export interface AlertConfig {
+  /** How often an open alert is told again; never taken as less than an hour. */
+  readonly reminderIntervalMs: number
 }
 
 export interface AlertEvents {

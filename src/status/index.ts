@@ -7,5 +7,5 @@
  */
 export { ProfileStatus, Status } from './api.ts'
 export { createMetrics, type Metrics } from './metrics.ts'
-export { metricsRoutes, statusRoutes } from './routes.ts'
+export { metricsRoutes, STATUS_TAG, statusRoutes } from './routes.ts'
 export { createStatusBoard, type StatusBoard, type StatusEvents } from './status-board.ts'

@@ -4,6 +4,11 @@ import { Status } from './api.ts'
 import type { Metrics } from './metrics.ts'
 import type { StatusBoard } from './status-board.ts'
 
+export const STATUS_TAG = {
+  name: 'status',
+  description: 'What dashboards poll, and metrics',
+}
+
 /** GET /status under the API's prefix. The JSON is ready-made, so no serializer runs per request. */
 export function statusRoutes(deps: { board: StatusBoard }): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -12,7 +17,7 @@ export function statusRoutes(deps: { board: StatusBoard }): FastifyPluginAsyncTy
       {
         config: { permission: 'monitor' },
         schema: {
-          tags: ['status'],
+          tags: [STATUS_TAG.name],
           summary: 'Overall status and the state of every profile',
           response: { 200: Status },
         },
@@ -36,7 +41,7 @@ export function metricsRoutes(deps: {
       {
         config: { permission: deps.isPublic ? 'public' : 'monitor' },
         schema: {
-          tags: ['status'],
+          tags: [STATUS_TAG.name],
           summary: 'Metrics in the Prometheus text format',
           produces: ['text/plain'],
           response: { 200: Type.String() },

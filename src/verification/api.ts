@@ -77,3 +77,34 @@ export type VerifyInput = Static<typeof VerifyInput>
 
 export const HealthState = Type.Enum(['unknown', 'ok', 'warning', 'failing'])
 export type HealthState = Static<typeof HealthState>
+
+export const ReportPage = Type.Object(
+  {
+    reports: Type.Array(ReportSummary),
+    nextBefore: Type.Union([Instant, Type.Null()], {
+      description: 'For the next page; null: there is none',
+    }),
+  },
+  closed,
+)
+export type ReportPage = Static<typeof ReportPage>
+
+export const TestEmailInput = Type.Object(
+  { to: Type.String({ description: 'Who gets the test email', examples: ['it@contoso.com'] }) },
+  closed,
+)
+export type TestEmailInput = Static<typeof TestEmailInput>
+
+export const TestEmailOutcome = Type.Object(
+  {
+    messageId: Type.String({ description: 'Message-ID as it was sent' }),
+    serverMessageId: Type.Union([Type.String(), Type.Null()], {
+      description: 'Message-ID as the server’s reply names it; null when it names none',
+    }),
+    reply: Type.String({ description: 'The server’s reply to the whole message' }),
+    to: Type.String(),
+    durationMs: Type.Number(),
+  },
+  closed,
+)
+export type TestEmailOutcome = Static<typeof TestEmailOutcome>

@@ -9,6 +9,8 @@ export interface Health {
   readonly failuresInRow: number
   readonly lastVerifiedAt: number | null
   readonly lastSucceededAt: number | null
+  /** Last message that the server accepted through this profile. */
+  readonly lastDeliveredAt: number | null
   readonly lastReportId: string | null
   /** Why it is not ok; null when ok or unknown. */
   readonly diagnosis: Diagnosis | null
@@ -53,5 +55,7 @@ export interface VerificationEvents {
   /** Published after verification.completed when the state or the diagnosis' code differs from before. */
   'health.changed': { readonly previous: Health; readonly health: Health }
   'network.failing': NetworkProblem
+  /** The server has accepted a message of this profile: test email, alert, verification with a message. */
+  'message.delivered': { readonly profileId: string; readonly at: number }
   'network.recovered': { readonly at: number }
 }

@@ -1,0 +1,259 @@
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { ACCESS_TAG, accessRoutes, createAccess, type Tokens } from './access/index.ts'
+import { ALERTS_TAG, alertRoutes, createAlertRules, createAlerts } from './alerts/index.ts'
+import type { Config } from './config/index.ts'
+import { createExpiryWatch } from './credentials/index.ts'
+import { createEntraTransport, createTokenSource } from './entra/index.ts'
+import {
+  closeHttpServer,
+  createHttpServer,
+  HEALTH_TAG,
+  type HttpServer,
+  healthRoutes,
+  type Readiness,
+  registerOpenApi,
+} from './http/index.ts'
+import { type Clock, SECOND_MS } from './platform/clock.ts'
+import { codeOf, messageOf, PosternError } from './platform/errors.ts'
+import { createEventBus } from './platform/events.ts'
+import type { Logger } from './platform/logger.ts'
+import { Secret } from './platform/secret.ts'
+import { createTrust } from './platform/trust.ts'
+import { createProfiles, PROFILES_TAG, profileRoutes } from './profiles/index.ts'
+import { createSmtpClient } from './smtp/index.ts'
+import {
+  createMetrics,
+  createStatusBoard,
+  metricsRoutes,
+  STATUS_TAG,
+  type StatusEvents,
+  statusRoutes,
+} from './status/index.ts'
+import { openStorage, type Storage, writePrivateFile } from './storage/index.ts'
+import {
+  createProfileMailer,
+  createTestEmail,
+  createVerification,
+  VERIFICATION_TAG,
+  verificationRoutes,
+} from './verification/index.ts'
+
+export interface Agent extends AsyncDisposable {
+  /** Made on the very first start; null afterwards, and when one is preset. */
+  readonly firstAdminToken: { readonly token: Secret; readonly file: string } | null
+  /** Starts the schedules and listens; resolves with the address of the API. */
+  start(): Promise<string>
+  /** Resolves when nothing that an event has caused is under way. */
+  idle(): Promise<void>
+}
+
+export interface AgentSurroundings {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly version: string
+}
+
+const INITIAL_TOKEN_FILE = 'initial-admin-token'
+const CLOSE_GRACE_MS = 10 * SECOND_MS
+
+/** Builds every part in one straight line and starts nothing. What is opened is closed by disposing the agent. */
+export async function createAgent(config: Config, around: AgentSurroundings): Promise<Agent> {
+  const { clock, version } = around
+  const log = around.log
+  const part = (component: string) => log.child({ component })
+  await using opened = new AsyncDisposableStack()
+
+  const events = createEventBus<StatusEvents>({ log: part('events') })
+  const storage = opened.use(
+    await openStorage({
+      dataDir: config.dataDir,
+      masterKey: config.masterKey,
+      role: 'agent',
+      clock,
+      log: part('storage'),
+    }),
+  )
+  const access = opened.use(createAccess({ storage, clock, log: part('access') }))
+  const trust = createTrust({ extraCaPem: config.extraCaPem })
+  const transport = opened.use(
+    createEntraTransport({
+      trust,
+      httpsProxy: config.proxy.https,
+      noProxy: config.proxy.noProxy,
+      timeoutMs: config.outgoing.httpsTimeoutMs,
+    }),
+  )
+  const tokens = createTokenSource({ transport, clock, log: part('entra') })
+  const smtp = createSmtpClient({
+    trust,
+    clock,
+    log: part('smtp'),
+    hostname: hostname(),
+    timeouts: config.outgoing.smtpTimeouts,
+    proxy: config.proxy.smtp,
+  })
+  const profiles = await createProfiles({
+    storage,
+    audit: access.audit,
+    clock,
+    log: part('profiles'),
+    events,
+    allowCustomCloud: config.allowCustomCloud,
+    settingsFile: config.settingsFile,
+  })
+  const verification = opened.use(
+    await createVerification({
+      profiles,
+      tokens,
+      smtp,
+      storage,
+      clock,
+      log: part('verification'),
+      events,
+      config: config.verification,
+      version,
+      hostname: hostname(),
+    }),
+  )
+  const mailDeps = { profiles, tokens, smtp, clock, events }
+  const alerts = opened.use(
+    await createAlerts({
+      storage,
+      profiles,
+      verification,
+      audit: access.audit,
+      clock,
+      log: part('alerts'),
+      events,
+      mailer: createProfileMailer(mailDeps),
+      publicUrl: config.http.publicUrl,
+      version,
+      config: config.alerts,
+    }),
+  )
+  const rules = opened.use(
+    createAlertRules({
+      alerts,
+      profiles,
+      verification,
+      clock,
+      events,
+      usesSettingsFile: config.settingsFile !== undefined,
+    }),
+  )
+  const expiry = opened.use(
+    createExpiryWatch({ profiles, storage, clock, log: part('credentials'), events }),
+  )
+  const board = createStatusBoard({
+    profiles,
+    verification,
+    alerts,
+    syncProblems: () => [],
+    events,
+    clock,
+    version,
+  })
+  const metrics = createMetrics({ board, events, version })
+  const testEmail = createTestEmail({ ...mailDeps, version, hostname: hostname() })
+
+  let listening = false
+  const http = createHttpServer({
+    log: part('http'),
+    authenticate: (authorization, address) =>
+      access.authenticator.authenticate(authorization, address),
+  })
+  opened.defer(() => closeHttpServer(http, { graceMs: CLOSE_GRACE_MS, clock }))
+  registerOpenApi(http, {
+    version,
+    publicUrl: config.http.publicUrl ?? undefined,
+    tags: [
+      HEALTH_TAG,
+      STATUS_TAG,
+      PROFILES_TAG,
+      VERIFICATION_TAG,
+      ALERTS_TAG,
+
+      ACCESS_TAG,
+    ],
+  })
+  http.register(healthRoutes({ ready: () => readiness(listening, storage) }))
+  http.register(metricsRoutes({ metrics, isPublic: config.metricsPublic }))
+  http.register(
+    async (api) => {
+      api.register(statusRoutes({ board }))
+      api.register(profileRoutes({ profiles }))
+      api.register(verificationRoutes({ verification, testEmail }))
+      api.register(alertRoutes({ alerts }))
+      api.register(accessRoutes({ tokens: access.tokens, audit: access.audit }))
+    },
+    { prefix: '/api/v1' },
+  )
+
+  const firstAdminToken = await prepareAdminToken(config, access.tokens)
+  const held = opened.move()
+  return {
+    firstAdminToken,
+    async start() {
+      await rules.start()
+      alerts.start()
+      expiry.start()
+      verification.start()
+      const url = await listen(http, config.http)
+      listening = true
+      log.info({ url, version, profiles: profiles.list().length }, 'listening')
+      return url
+    },
+    async idle() {
+      await events.idle()
+      await verification.idle()
+      await events.idle()
+      await alerts.idle()
+    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  }
+}
+
+/** The preset token, or on the very first start a new one, which is also kept in a file of the data folder. */
+async function prepareAdminToken(
+  config: Config,
+  tokens: Tokens,
+): Promise<Agent['firstAdminToken']> {
+  if (config.adminToken !== undefined) {
+    await tokens.ensurePreset(config.adminToken.reveal())
+    return null
+  }
+  const token = await tokens.ensureFirst()
+  if (token === undefined) return null
+  const file = join(config.dataDir, INITIAL_TOKEN_FILE)
+  writePrivateFile(file, `${token}\n`)
+  return { token: new Secret(token), file }
+}
+
+function readiness(listening: boolean, storage: Pick<Storage, 'check'>): Readiness {
+  if (!listening) return { ready: false, problems: ['It is starting.'] }
+  try {
+    storage.check()
+    return { ready: true, problems: [] }
+  } catch (error) {
+    return { ready: false, problems: [messageOf(error)] }
+  }
+}
+
+async function listen(http: HttpServer, where: Config['http']): Promise<string> {
+  try {
+    return await http.listen({ host: where.host, port: where.port })
+  } catch (cause) {
+    const code = codeOf(cause)
+    if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw cause
+    const why = {
+      EADDRINUSE: 'another program uses it',
+      EACCES: 'this user may not',
+      EADDRNOTAVAIL: 'this machine has no such address',
+    }[code]
+    throw new PosternError(
+      `Postern cannot listen on ${where.host}:${where.port}: ${why}. Choose another POSTERN_HTTP_PORT or POSTERN_HTTP_HOST.`,
+      { kind: 'unavailable', code: 'port_unavailable', cause },
+    )
+  }
+}

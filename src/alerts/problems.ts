@@ -1,0 +1,161 @@
+import { dueThreshold, expiryWords } from '../credentials/index.ts'
+import { type Diagnosis, diagnose } from '../diagnosis/index.ts'
+import { toIsoDay } from '../platform/clock.ts'
+import type { Profile } from '../profiles/index.ts'
+import { diagnosisContext, type Health, type NetworkProblem } from '../verification/index.ts'
+import type { Problem } from './alerts.ts'
+
+/** The settings file that was refused; `problems` are lines such as `postern.yaml:12:5: …`. */
+export interface SettingsFileRefused {
+  readonly file: string
+  readonly problems: readonly string[]
+}
+
+export const NETWORK = 'network'
+export const SETTINGS_FILE = 'settingsFile'
+export const verificationOf = (profileId: string) => `verification:${profileId}`
+export const credentialOf = (profileId: string) => `credential:${profileId}`
+export const secretOf = (profileId: string) => `secretUnreadable:${profileId}`
+
+/** From so few days on, the end of a secret is critical. */
+const CRITICAL_DAYS = 3
+
+/** Entra said that the secret has ended: the alert about the credential tells it, not a second one. */
+const ENDED_CODES: readonly string[] = ['secret_expired', 'credential_ended']
+const UNREADABLE_CODE = 'secret_unreadable'
+
+export function saysEnded(health: Health): boolean {
+  return health.state === 'failing' && ENDED_CODES.includes(health.diagnosis?.code ?? '')
+}
+
+/** The alert about the unreadable secret tells it, not a second one. */
+export function isUnreadable(profile: Profile, health: Health): boolean {
+  return profile.credential?.readable === false && health.diagnosis?.code === UNREADABLE_CODE
+}
+
+/** A verification from before the present secret says nothing about it. */
+export function concerns(health: Health, profile: Profile): boolean {
+  return (health.lastVerifiedAt ?? 0) >= (profile.credential?.createdAt ?? 0)
+}
+
+/** Whether the failure lies on the way to the server, so that a broken network of this machine explains it. */
+export function failsOnTheWay(health: Health): boolean {
+  return health.diagnosis?.answer.source === 'transport'
+}
+
+export function verificationProblem(profile: Profile, health: Health): Problem {
+  const why = health.diagnosis?.summary ?? 'The verification failed.'
+  return {
+    problem: verificationOf(profile.id),
+    kind: 'verification',
+    profileId: profile.id,
+    severity: 'critical',
+    summary: `Profile “${profile.id}” cannot send mail. ${why}`,
+    diagnosis: health.diagnosis,
+    details: [],
+  }
+}
+
+/**
+ * What there is to tell about the end of the profile's credential: by its date, or because Entra refuses it as ended.
+ * `told`: the diagnosis that people have; what Entra itself said is not replaced by a mere date.
+ */
+export function credentialProblem(
+  profile: Profile,
+  facts: { health: Health | undefined; told: Diagnosis | null; now: number },
+): Problem | undefined {
+  const { health, told, now } = facts
+  const { credential } = profile
+  if (credential === null) return undefined
+  const { expiresAt } = credential
+  const threshold = expiresAt === null ? undefined : dueThreshold(expiresAt, now)
+  const refused = health !== undefined && saysEnded(health)
+  const what = nameOf(credential.type)
+  const base = { problem: credentialOf(profile.id), profileId: profile.id }
+  if (refused || threshold === 0) {
+    const day = toIsoDay(expiresAt === null || expiresAt > now ? now : expiresAt)
+    const answered = [health?.diagnosis, told].find((each) => each?.code === 'secret_expired')
+    return {
+      ...base,
+      kind: 'credentialEnded',
+      severity: 'critical',
+      summary: `The ${what} of profile “${profile.id}” ended on ${day} (UTC).`,
+      diagnosis: answered ?? endOf(profile, day, now),
+      details: whereToEnter(profile),
+    }
+  }
+  if (expiresAt === null || threshold === undefined) return undefined
+  const { responsible, commands } = endOf(profile, toIsoDay(expiresAt), now)
+  return {
+    ...base,
+    kind: 'credentialExpiring',
+    severity: threshold <= CRITICAL_DAYS ? 'critical' : 'warning',
+    summary: `The ${what} of profile “${profile.id}” ${expiryWords(expiresAt, now)}.`,
+    diagnosis: null,
+    details: [
+      responsible === 'entraAdministrator'
+        ? `The Entra administrator makes a new ${what} before that day and copies its Value (not its Secret ID).`
+        : `The operator of Postern gets a new ${what} before that day.`,
+      ...whereToEnter(profile),
+      'If Microsoft’s end date is later, correct the date in Postern.',
+      ...commands.map(({ text }) => text),
+    ],
+  }
+}
+
+export function secretProblem(profile: Profile, now: number): Problem | undefined {
+  if (profile.credential?.readable !== false) return undefined
+  return {
+    problem: secretOf(profile.id),
+    kind: 'secretUnreadable',
+    profileId: profile.id,
+    severity: 'critical',
+    summary: `The stored secret of profile “${profile.id}” cannot be read with the master key that Postern has now.`,
+    diagnosis: diagnose(
+      { source: 'settings', problem: 'secret_unreadable', detail: 'sealed with another key.' },
+      diagnosisContext(profile, { now }),
+    ),
+    details: [],
+  }
+}
+
+export function networkAlert(problem: NetworkProblem): Problem {
+  return {
+    problem: NETWORK,
+    kind: 'network',
+    profileId: null,
+    severity: 'critical',
+    summary: `None of the ${problem.profiles} profiles reaches its servers: the network of the machine that runs Postern is the reason, not their credentials.`,
+    diagnosis: problem.diagnosis,
+    details: ['The diagnosis is that of one profile; the others fail in the same way.'],
+  }
+}
+
+export function settingsFileProblem({ file, problems }: SettingsFileRefused): Problem {
+  return {
+    problem: SETTINGS_FILE,
+    kind: 'settingsFile',
+    profileId: null,
+    severity: 'warning',
+    summary: `The settings file ${file} was refused; the settings that were in force stay in force.`,
+    diagnosis: null,
+    details: ['Correct the file: Postern reads it again by itself.', ...problems.slice(0, 50)],
+  }
+}
+
+function nameOf(type: 'clientSecret' | 'password' | 'certificate'): string {
+  return { clientSecret: 'client secret', password: 'password', certificate: 'certificate' }[type]
+}
+
+function whereToEnter(profile: Profile): string[] {
+  return [
+    profile.managed
+      ? `Then put it into the settings file, with its end date: profile “${profile.id}” is managed there.`
+      : `Then enter it in Postern, with its end date: PUT /api/v1/profiles/${profile.id}.`,
+  ]
+}
+
+function endOf(profile: Profile, day: string, now: number): Diagnosis {
+  const failure = { source: 'settings', problem: 'credential_ended', detail: day } as const
+  return diagnose(failure, diagnosisContext(profile, { now }))
+}

@@ -1,0 +1,115 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createAgent } from '../agent.ts'
+import { type Config, loadConfig } from '../config/index.ts'
+import { createLogger, type Logger } from '../platform/logger.ts'
+import { productVersion } from '../platform/version.ts'
+import { type SandboxTenant, startSandboxTenant } from '../sandbox/index.ts'
+import type { CliContext, RunCommand } from './command.ts'
+import { EXIT_OK } from './exit-codes.ts'
+import { openLog } from './log.ts'
+import { createApiClient } from './sandbox/api-client.ts'
+import { createNarrator } from './sandbox/narrator.ts'
+import { SANDBOX_PROFILE_ID, showMainJob } from './sandbox/tour.ts'
+import { untilAborted } from './until-aborted.ts'
+
+export const run: RunCommand = async (context, args) => {
+  const { stdout, clock, signal } = context
+  const asJson = args.flag('json')
+  await using closers = new AsyncDisposableStack()
+  const narrator = createNarrator(asJson ? null : stdout)
+  const config = sandboxConfig(context, closers)
+  const log = await sandboxLog(config, context)
+
+  narrator.heading('A simulated Microsoft 365 tenant and a Postern agent, on this machine only.')
+  const tenant = closers.use(await startSandboxTenant({ clock, log }))
+  narrator.done('Simulated tenant started', tenant.authority)
+
+  const agent = closers.use(
+    await createAgent(
+      { ...config, extraCaPem: tenant.caPem, allowCustomCloud: true },
+      { clock, log, version: productVersion() },
+    ),
+  )
+  const adminToken = agent.firstAdminToken?.token ?? config.adminToken
+  const url = await agent.start()
+  narrator.done('Agent started', url)
+  if (adminToken === undefined) {
+    narrator.note(`The data folder ${config.dataDir} has its tokens already: use one of them.`)
+  } else {
+    const api = createApiClient({ url, token: adminToken, signal })
+    await showMainJob({ api, tenant, narrator, signal })
+  }
+
+  const facts = sandboxFacts({ url, adminToken: adminToken?.reveal() ?? null, tenant, config })
+  if (asJson) stdout.write(`${JSON.stringify(facts)}\n`)
+  else narrator.facts(facts, SANDBOX_PROFILE_ID)
+
+  await untilAborted(signal)
+  narrator.heading('Stopping.')
+  return EXIT_OK
+}
+
+/** The process settings, on free ports where none are set, and a temporary data folder unless one is named. */
+function sandboxConfig({ env }: CliContext, closers: AsyncDisposableStack): Config {
+  const config = loadConfig({
+    env: {
+      ...env,
+      POSTERN_HTTP_PORT: env['POSTERN_HTTP_PORT'] || '0',
+      POSTERN_LOG_LEVEL: env['POSTERN_LOG_LEVEL'] || 'warn',
+    },
+    isTerminal: true,
+  })
+  if (env['POSTERN_DATA_DIR']) return config
+  const dataDir = mkdtempSync(join(tmpdir(), 'postern-sandbox-'))
+  closers.defer(() => rmSync(dataDir, { recursive: true, force: true }))
+  return { ...config, dataDir }
+}
+
+/** The terminal belongs to the story, so the log goes to standard error. */
+async function sandboxLog(config: Config, { stderr }: CliContext): Promise<Logger> {
+  if (config.log.level === 'silent') return createLogger({ level: 'silent', destination: stderr })
+  return openLog(config.log, stderr)
+}
+
+export interface SandboxFacts {
+  readonly url: string
+  readonly adminToken: string | null
+  readonly controlUrl: string
+  readonly smtp: { readonly host: string; readonly port: number }
+  readonly authority: string
+  readonly graphUrl: string
+  readonly caFile: string
+  readonly tenantId: string
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly mailbox: string
+  /** null: this version opens no relay. */
+  readonly relay: { readonly host: string; readonly port: number } | null
+}
+
+function sandboxFacts(known: {
+  url: string
+  adminToken: string | null
+  tenant: SandboxTenant
+  config: Config
+}): SandboxFacts {
+  const { url, adminToken, tenant, config } = known
+  const caFile = join(config.dataDir, 'sandbox-ca.pem')
+  writeFileSync(caFile, tenant.caPem)
+  return {
+    url,
+    adminToken,
+    controlUrl: tenant.controlUrl,
+    smtp: tenant.smtp,
+    authority: tenant.authority,
+    graphUrl: tenant.graphUrl,
+    caFile,
+    tenantId: tenant.tenantId,
+    clientId: tenant.clientId,
+    clientSecret: tenant.clientSecret,
+    mailbox: tenant.mailbox,
+    relay: null,
+  }
+}

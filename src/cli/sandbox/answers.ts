@@ -1,0 +1,19 @@
+import { type Static, type TSchema, Type } from 'typebox'
+import { Value } from 'typebox/value'
+
+/** The few members of the API's answers that the tour tells about. */
+const ReportAnswer = Type.Object({
+  checks: Type.Array(
+    Type.Object({ title: Type.String(), outcome: Type.String(), evidence: Type.String() }),
+  ),
+})
+const TestEmailAnswer = Type.Object({ reply: Type.String() })
+const AlertsAnswer = Type.Object({ alerts: Type.Array(Type.Object({ summary: Type.String() })) })
+
+function reader<Schema extends TSchema>(schema: Schema): (body: unknown) => Static<Schema> {
+  return (body) => Value.Parse(schema, body)
+}
+
+export const readReport = reader(ReportAnswer)
+export const readTestEmail = reader(TestEmailAnswer)
+export const readAlerts = (body: unknown) => Value.Parse(AlertsAnswer, body).alerts

@@ -1,0 +1,43 @@
+/**
+ * Profiles: the email settings and their secrets.
+ *
+ * Promises: a change of any kind is one transaction with its secret and its audit record; memory is changed only after the
+ * commit, so what is read is what the file holds; news goes out after both. Secrets go in and never come out of the
+ * API; they are sealed, bound to their row, and asked for again when the place they are sent to changes. Whoever
+ * changes what somebody else has changed meanwhile is refused. A damaged row or a secret that cannot be opened is
+ * served as far as it can be read, so that it can be repaired.
+ *
+ * States of a profile: managed (it comes from the settings file and is read-only elsewhere) or not. Of its credential: none,
+ * active, ended (by date, or proven by Entra).
+ *
+ * What survives a crash: every change whose promise resolved, whole. A change under way is either there or not.
+ */
+export {
+  AuthenticationInput,
+  CloudId,
+  CredentialView,
+  ProfileId,
+  ProfileInput,
+  ProfileView,
+  Security,
+  ServerDetails,
+  Warning,
+} from './api.ts'
+export { createProfiles, type ProfilesDeps } from './create-profiles.ts'
+export { readEmailAddress } from './email-address.ts'
+export { createFindings, type Findings } from './findings.ts'
+export {
+  type Authentication,
+  type BasicAuthentication,
+  type CredentialFacts,
+  type DesiredOutcome,
+  type DesiredPlan,
+  type ExchangeOnlineAuthentication,
+  mailboxOf,
+  type NoAuthentication,
+  type Profile,
+  type ProfileEvents,
+  type Profiles,
+} from './profile.ts'
+export { PROFILES_TAG, profileRoutes } from './routes.ts'
+export { toView } from './view.ts'

@@ -1,0 +1,56 @@
+import { type FieldProblem, PosternError } from '../platform/errors.ts'
+
+export function profileNotFound(id: string): PosternError {
+  return new PosternError(
+    `There is no profile “${shown(id)}”. Read the list of profiles for the names that exist.`,
+    { kind: 'not_found', code: 'profile_not_found' },
+  )
+}
+
+export function profileExists(id: string): PosternError {
+  return new PosternError(
+    `A profile “${id}” exists already. Choose another id, or change that one.`,
+    { kind: 'conflict', code: 'profile_exists' },
+  )
+}
+
+export function profileChanged(id: string, version: number | null): PosternError {
+  return new PosternError(
+    version === null
+      ? `Profile “${id}” was removed by somebody else meanwhile; nothing was saved.`
+      : `Profile “${id}” was changed by somebody else meanwhile; nothing was saved. Read it again, repeat your change and send the new ETag.`,
+    { kind: 'precondition_failed', code: 'profile_changed', details: { version } },
+  )
+}
+
+export function profileManaged(id: string, file: string): PosternError {
+  return new PosternError(
+    `Profile “${id}” comes from the settings file ${file}: change it there.`,
+    { kind: 'conflict', code: 'profile_managed', details: { file } },
+  )
+}
+
+export function profileInvalid(problems: readonly FieldProblem[]): PosternError {
+  const [first] = problems
+  const message =
+    problems.length === 1 && first !== undefined
+      ? `Nothing was saved. ${first.message}`
+      : `Nothing was saved, because ${problems.length} settings are wrong: ${fieldNames(problems)}.`
+  return new PosternError(message, { kind: 'invalid', code: 'profile_invalid', problems })
+}
+
+export function customCloudOff(id: string): PosternError {
+  return new PosternError(
+    `Profile “${id}” uses a custom cloud, which is not allowed here, so its secret is not handed out. Choose one of Microsoft’s clouds, or start Postern with POSTERN_ALLOW_CUSTOM_CLOUD=true.`,
+    { kind: 'forbidden', code: 'custom_cloud_not_allowed' },
+  )
+}
+
+function fieldNames(problems: readonly FieldProblem[]): string {
+  return [...new Set(problems.map(({ field }) => shown(field)))].join(', ')
+}
+
+/** Input that goes into a sentence: one line, and not long. */
+function shown(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, '?').slice(0, 80)
+}

@@ -1,0 +1,125 @@
+import type { Kysely, Selectable } from 'kysely'
+import type { Tables } from '../storage/index.ts'
+import type { CredentialFacts } from './profile.ts'
+import type { Settings } from './settings.ts'
+import type { StoredCredential, StoredProfile } from './stored-profile.ts'
+
+export type ProfileRow = Selectable<Tables['profile']>
+export type CredentialRow = Selectable<Tables['credential']>
+type Executor = Kysely<Tables>
+
+export const CREDENTIAL_TABLE = 'credential'
+export const SEALED_COLUMN = 'sealed'
+
+/** Every statement takes the executor, so that a change and its audit record share one transaction. */
+export interface ProfileStore {
+  readAll(db: Executor): Promise<readonly (readonly [ProfileRow, CredentialRow | undefined])[]>
+  read(
+    db: Executor,
+    id: string,
+  ): Promise<readonly [ProfileRow, CredentialRow | undefined] | undefined>
+  insert(db: Executor, stored: StoredProfile): Promise<void>
+  /** False when the row no longer has this version: somebody else changed or removed it. */
+  update(db: Executor, stored: StoredProfile, fromVersion: number): Promise<boolean>
+  remove(db: Executor, id: string, version: number): Promise<boolean>
+  replaceCredential(db: Executor, profileId: string, credential: StoredCredential): Promise<void>
+  updateExpiry(db: Executor, credential: CredentialFacts): Promise<boolean>
+  removeCredentials(db: Executor, profileId: string): Promise<void>
+}
+
+export function createProfileStore(): ProfileStore {
+  return {
+    async readAll(db) {
+      const credentials = await db
+        .selectFrom('credential')
+        .selectAll()
+        .where('state', '=', 'active')
+        .execute()
+      const byProfile = new Map(credentials.map((row) => [row.profile_id, row]))
+      const rows = await db.selectFrom('profile').selectAll().orderBy('id').execute()
+      return rows.map((row) => [row, byProfile.get(row.id)])
+    },
+    async read(db, id) {
+      const row = await db.selectFrom('profile').selectAll().where('id', '=', id).executeTakeFirst()
+      if (row === undefined) return undefined
+      const credential = await db
+        .selectFrom('credential')
+        .selectAll()
+        .where('profile_id', '=', id)
+        .where('state', '=', 'active')
+        .executeTakeFirst()
+      return [row, credential]
+    },
+    async insert(db, { profile, settings }) {
+      await db
+        .insertInto('profile')
+        .values({
+          id: profile.id,
+          version: profile.version,
+          settings: settingsText(settings),
+          managed: profile.managed ? 1 : 0,
+          created_at: profile.createdAt,
+          updated_at: profile.updatedAt,
+        })
+        .execute()
+    },
+    async update(db, { profile, settings }, fromVersion) {
+      const result = await db
+        .updateTable('profile')
+        .set({
+          version: profile.version,
+          settings: settingsText(settings),
+          managed: profile.managed ? 1 : 0,
+          updated_at: profile.updatedAt,
+        })
+        .where('id', '=', profile.id)
+        .where('version', '=', fromVersion)
+        .executeTakeFirst()
+      return result.numUpdatedRows === 1n
+    },
+    async remove(db, id, version) {
+      const result = await db
+        .deleteFrom('profile')
+        .where('id', '=', id)
+        .where('version', '=', version)
+        .executeTakeFirst()
+      return result.numDeletedRows === 1n
+    },
+    async replaceCredential(db, profileId, { facts, sealed }) {
+      await db
+        .deleteFrom('credential')
+        .where('profile_id', '=', profileId)
+        .where('state', '=', 'active')
+        .execute()
+      await db
+        .insertInto('credential')
+        .values({
+          id: facts.id,
+          profile_id: profileId,
+          state: 'active',
+          type: facts.type,
+          sealed,
+          hint: facts.hint,
+          expires_at: facts.expiresAt,
+          expiry_source: facts.expirySource,
+          created_at: facts.createdAt,
+        })
+        .execute()
+    },
+    async updateExpiry(db, facts) {
+      const result = await db
+        .updateTable('credential')
+        .set({ expires_at: facts.expiresAt, expiry_source: facts.expirySource })
+        .where('id', '=', facts.id)
+        .executeTakeFirst()
+      return result.numUpdatedRows === 1n
+    },
+    async removeCredentials(db, profileId) {
+      await db.deleteFrom('credential').where('profile_id', '=', profileId).execute()
+    },
+  }
+}
+
+function settingsText(settings: Settings): string {
+  return JSON.stringify(settings)
+}

@@ -1,0 +1,128 @@
+import { customCloud, findCloud } from '../entra/index.ts'
+import type { KeyRing } from '../storage/index.ts'
+import type { Authentication, CredentialFacts, Profile } from './profile.ts'
+import { readSettings, type Settings } from './settings.ts'
+import type { CredentialRow, ProfileRow } from './store.ts'
+import { warningsOf } from './warnings.ts'
+
+/** A profile as the store holds it, and as it is kept in memory. */
+export interface StoredProfile {
+  readonly profile: Profile
+  readonly settings: Settings
+  readonly damaged: boolean
+  readonly credential: StoredCredential | null
+}
+
+export interface StoredCredential {
+  readonly facts: CredentialFacts
+  readonly sealed: string
+}
+
+export interface StoredParts {
+  readonly id: string
+  readonly version: number
+  readonly managed: boolean
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly settings: Settings
+  readonly damaged: boolean
+  readonly credential: StoredCredential | null
+}
+
+export interface ProfileContext {
+  readonly allowCustomCloud: boolean
+  readonly now: number
+}
+
+export function toStoredProfile(parts: StoredParts, context: ProfileContext): StoredProfile {
+  const { settings, damaged } = parts
+  const authentication = resolveAuthentication(settings)
+  const credential = authentication.type === 'none' ? null : parts.credential
+  const facts = credential?.facts ?? null
+  return {
+    settings,
+    damaged,
+    credential,
+    profile: {
+      id: parts.id,
+      version: parts.version,
+      managed: parts.managed,
+      createdAt: parts.createdAt,
+      updatedAt: parts.updatedAt,
+      senderDisplayName: settings.senderDisplayName,
+      senderEmailAddress: settings.senderEmailAddress,
+      subjectPrefix: settings.subjectPrefix,
+      errorEmailAddress: settings.errorEmailAddress,
+      server: settings.server,
+      authentication,
+      credential: facts,
+      warnings: warningsOf({ ...context, settings, credential: facts, damaged }),
+    },
+  }
+}
+
+/** Reads any row, also a damaged one: it is served blank where it cannot be read, so that it can be repaired. */
+export function readStoredProfile(
+  row: ProfileRow,
+  credentialRow: CredentialRow | undefined,
+  context: ProfileContext & { keyRing: KeyRing; isManaged: boolean },
+): StoredProfile {
+  const read = readSettings(row.settings)
+  const damaged = read.damaged || !isResolvable(read.settings)
+  return toStoredProfile(
+    {
+      id: row.id,
+      version: row.version,
+      managed: context.isManaged,
+      createdAt: row.created_at,
+      updatedAt: row.updated_at,
+      settings: damaged && !read.damaged ? { ...read.settings, ...BLANK } : read.settings,
+      damaged,
+      credential:
+        credentialRow === undefined
+          ? null
+          : {
+              sealed: credentialRow.sealed,
+              facts: {
+                id: credentialRow.id,
+                type: credentialRow.type,
+                hint: credentialRow.hint,
+                expiresAt: credentialRow.expires_at,
+                expirySource: credentialRow.expiry_source,
+                createdAt: credentialRow.created_at,
+                readable: context.keyRing.canOpen(credentialRow.sealed),
+              },
+            },
+    },
+    context,
+  )
+}
+
+const BLANK = {
+  server: { host: '', port: 587, security: 'starttls' },
+  authentication: { type: 'none' },
+} as const
+
+function isResolvable({ authentication }: Settings): boolean {
+  if (authentication.type !== 'exchangeOnline' || authentication.cloud !== 'custom') return true
+  const { authority, graphUrl, scope } = authentication
+  return (
+    authority !== undefined &&
+    graphUrl !== undefined &&
+    scope !== undefined &&
+    URL.canParse(authority) &&
+    URL.canParse(graphUrl)
+  )
+}
+
+function resolveAuthentication({ authentication, server }: Settings): Authentication {
+  if (authentication.type !== 'exchangeOnline') return authentication
+  const { cloud, authority, scope, graphUrl, ...rest } = authentication
+  const known = findCloud(cloud)
+  if (known !== undefined) return { ...rest, cloudId: cloud, cloud: known }
+  if (authority === undefined || scope === undefined || graphUrl === undefined) {
+    return { type: 'none' }
+  }
+  const smtp = { smtpHost: server.host, smtpPort: server.port }
+  return { ...rest, cloudId: cloud, cloud: customCloud({ authority, scope, graphUrl, ...smtp }) }
+}

@@ -1,0 +1,60 @@
+/**
+ * Verification: the proof, at short intervals and on demand, that a profile's settings still work; its reports; the
+ * health that follows; and the sending of Postern's own mail through a profile.
+ *
+ * Promises: the checks run in the order of CHECK_NAMES, each with its time and evidence, and what comes behind a failure
+ * is skipped. A profile is never verified twice at once, at most `concurrency` profiles are under way, sweeps never
+ * overlap and are spread. A saved profile is verified at once, and never judged by settings that it no longer has. A
+ * report holds no secret and no token. A report says what its run cannot prove.
+ *
+ * Health: unknown -> ok | warning | failing. A definite refusal is failing at once; a problem that may pass by itself
+ * (transient, propagation, quota) is a warning first and failing when it comes twice in a row; a doubt that does not
+ * stop mail is a warning; one good run resets all. When the latest run of every profile, two at least, failed at the
+ * network, that is one problem of the agent's own network. It is judged after each run and told before that run's
+ * health.changed; the health of each profile goes on as ever, so whoever tells people looks at networkProblem() first.
+ * The first run that gets through ends it.
+ *
+ * What survives a crash: report and health are stored in one commit when a run has ended; a run that is cut short
+ * leaves nothing. The next start goes on with the stored health and the stored network problem, without telling them
+ * again: a listener that must not miss a state reads healthOf() at its start. Profiles whose last run is older than the
+ * interval are verified then.
+ */
+export {
+  CHECK_NAMES,
+  Check,
+  HealthState,
+  Report,
+  ReportPage,
+  ReportSummary,
+  TestEmailInput,
+  TestEmailOutcome,
+  VerifyInput,
+  VerifyReason,
+} from './api.ts'
+export {
+  createVerification,
+  type VerificationConfig,
+  type VerificationDeps,
+} from './create-verification.ts'
+export {
+  diagnosisContext,
+  type Login,
+  type MailAccessDeps,
+  openLogin,
+  type TokenWish,
+} from './mail-access.ts'
+export {
+  createProfileMailer,
+  type MailResult,
+  type ProfileMailer,
+  type ProfileMailerDeps,
+} from './profile-mailer.ts'
+export { VERIFICATION_TAG, verificationRoutes } from './routes.ts'
+export { type RunDeps, type RunRequest, type RunResult, runChecks } from './run-checks.ts'
+export { createTestEmail, type TestEmail, type TestEmailDeps } from './test-email.ts'
+export type {
+  Health,
+  NetworkProblem,
+  Verification,
+  VerificationEvents,
+} from './verification.ts'

@@ -1,0 +1,69 @@
+import { type Diagnosis, diagnose, type Failure } from '../diagnosis/index.ts'
+import type { EventBus } from '../platform/events.ts'
+import type { Profile } from '../profiles/index.ts'
+import type { MailMessage, SmtpClient, SubmissionReceipt } from '../smtp/index.ts'
+import {
+  diagnosisContext,
+  isTokenRefused,
+  type Login,
+  type MailAccessDeps,
+  openLogin,
+} from './mail-access.ts'
+import type { VerificationEvents } from './verification.ts'
+
+export type MailResult =
+  | { readonly ok: true; readonly receipt: SubmissionReceipt }
+  | { readonly ok: false; readonly diagnosis: Diagnosis }
+
+/** Sends Postern's own mail (test emails, alerts) through a profile. */
+export interface ProfileMailer {
+  /** One try. Throws profile_not_found, and rejects when the signal is aborted. */
+  send(profileId: string, message: MailMessage, signal?: AbortSignal): Promise<MailResult>
+}
+
+export interface ProfileMailerDeps extends MailAccessDeps {
+  smtp: SmtpClient
+  events: EventBus<VerificationEvents>
+  /** Wait for a short cool-down of the token source: right when a person waits for the answer. Default false. */
+  patient?: boolean
+}
+
+export function createProfileMailer(deps: ProfileMailerDeps): ProfileMailer {
+  const { profiles, tokens, smtp, clock, events, patient = false } = deps
+
+  return {
+    async send(profileId, message, signal) {
+      const profile = profiles.get(profileId)
+      const { server } = profile
+
+      let access = await openLogin(deps, profile, { fresh: 'any', patient, signal })
+      if (!access.ok) return failed(profile, access.failure, null)
+      let login = access.value
+      const submit = () =>
+        smtp.submit({ server, authentication: login.authentication, message, signal })
+
+      let outcome = await submit()
+      if (!outcome.ok && login.fromCache && isTokenRefused(outcome.failure)) {
+        dropTokens(profile)
+        access = await openLogin(deps, profile, { fresh: 'always', patient, signal })
+        if (!access.ok) return failed(profile, access.failure, null)
+        login = access.value
+        outcome = await submit()
+      }
+      if (!outcome.ok) return failed(profile, outcome.failure, login)
+      events.emit('message.delivered', { profileId, at: clock.now() })
+      return { ok: true, receipt: outcome.value }
+    },
+  }
+
+  function dropTokens({ authentication }: Profile): void {
+    if (authentication.type !== 'exchangeOnline') return
+    tokens.drop(authentication.tenantId, authentication.clientId)
+  }
+
+  function failed(profile: Profile, failure: Failure, login: Login | null): MailResult {
+    const { servicePrincipalObjectId = null } = login ?? {}
+    const context = diagnosisContext(profile, { now: clock.now(), servicePrincipalObjectId })
+    return { ok: false, diagnosis: diagnose(failure, context) }
+  }
+}

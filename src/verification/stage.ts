@@ -1,0 +1,71 @@
+import { type Diagnosis, diagnose, type Failure } from '../diagnosis/index.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Profile } from '../profiles/index.ts'
+import type { CheckList, CheckName } from './check-list.ts'
+import { diagnosisContext } from './mail-access.ts'
+
+const EVIDENCE_LENGTH = 300
+
+/** Records the checks of one run: times them and gives failures their diagnosis. */
+export interface Stage {
+  ok(name: CheckName, evidence: string, durationMs?: number): void
+  warn(name: CheckName, evidence: string, failure?: Failure): void
+  /** Without evidence, the answer itself is the evidence. */
+  fail(name: CheckName, failure: Failure, known?: { evidence?: string; durationMs?: number }): void
+  /** Fails a check with a diagnosis that was made before. */
+  failAgain(name: CheckName, diagnosis: Diagnosis, evidence: string): void
+  /** The enterprise application's Object ID, as soon as a token has named it. */
+  learnObjectId(objectId: string | null): void
+}
+
+export function createStage(deps: { profile: Profile; clock: Clock; list: CheckList }): Stage {
+  const { profile, clock, list } = deps
+  let servicePrincipalObjectId: string | null = null
+  let since = clock.now()
+
+  /** From the last record on. */
+  function lap(): number {
+    const now = clock.now()
+    const durationMs = Math.max(0, now - since)
+    since = now
+    return durationMs
+  }
+
+  function judge(failure: Failure): Diagnosis {
+    const now = clock.now()
+    return diagnose(failure, diagnosisContext(profile, { now, servicePrincipalObjectId }))
+  }
+
+  return {
+    ok(name, evidence, durationMs) {
+      const measured = lap()
+      list.add({ name, outcome: 'ok', durationMs: durationMs ?? measured, evidence })
+    },
+    warn(name, evidence, failure) {
+      const diagnosis = failure && judge(failure)
+      list.add({ name, outcome: 'warning', durationMs: lap(), evidence, diagnosis })
+    },
+    fail(name, failure, known = {}) {
+      const measured = lap()
+      const diagnosis = judge(failure)
+      list.add({
+        name,
+        outcome: 'failed',
+        durationMs: known.durationMs ?? measured,
+        evidence: known.evidence ?? shorten(diagnosis.answer.text),
+        diagnosis,
+      })
+    },
+    failAgain(name, diagnosis, evidence) {
+      list.add({ name, outcome: 'failed', durationMs: lap(), evidence, diagnosis })
+    },
+    learnObjectId(objectId) {
+      servicePrincipalObjectId = objectId
+    },
+  }
+}
+
+function shorten(text: string): string {
+  const line = text.replace(/\s*\r?\n\s*/g, ' / ').trim()
+  return line.length <= EVIDENCE_LENGTH ? line : `${line.slice(0, EVIDENCE_LENGTH - 1)}…`
+}

@@ -1,0 +1,52 @@
+import { diagnosisSentence } from '../diagnosis/index.ts'
+import { PosternError } from '../platform/errors.ts'
+import type { TestEmailOutcome } from './api.ts'
+import { createProfileMailer, type ProfileMailerDeps } from './profile-mailer.ts'
+import { readRecipient } from './recipient.ts'
+import { composeTestMessage } from './test-message.ts'
+
+export interface TestEmail {
+  /**
+   * Sends a test email through the profile and waits for the server's answer. Throws test_email_failed with the
+   * diagnosis in `details`, recipient_invalid, or profile_not_found.
+   */
+  send(profileId: string, to: string, signal?: AbortSignal): Promise<TestEmailOutcome>
+}
+
+export interface TestEmailDeps extends Omit<ProfileMailerDeps, 'patient'> {
+  /** Of the agent, named in the mail. */
+  version: string
+  hostname: string
+}
+
+export function createTestEmail(deps: TestEmailDeps): TestEmail {
+  const { profiles, clock, version, hostname } = deps
+  const mailer = createProfileMailer({ ...deps, patient: true })
+
+  return {
+    async send(profileId, to, signal) {
+      const profile = profiles.get(profileId)
+      const recipient = readRecipient(to, 'to')
+      const startedAt = clock.now()
+      const message = composeTestMessage(profile, recipient, {
+        now: startedAt,
+        agent: { version, hostname },
+      })
+      const result = await mailer.send(profileId, message, signal)
+      if (!result.ok) {
+        throw new PosternError(
+          `The test email was not sent. ${diagnosisSentence(result.diagnosis)}`,
+          {
+            kind: 'unavailable',
+            code: 'test_email_failed',
+            details: { diagnosis: result.diagnosis },
+            fields: { profileId, diagnosis: result.diagnosis.code },
+          },
+        )
+      }
+      const { messageId, serverMessageId, reply } = result.receipt
+      const durationMs = Math.max(0, clock.now() - startedAt)
+      return { messageId, serverMessageId, reply, to: recipient, durationMs }
+    },
+  }
+}
