@@ -152,7 +152,7 @@ export function createAlertRules(deps: AlertRulesDeps): AlertRules {
     const problem = verification.networkProblem()
     if (problem === null) return alerts.resolve(NETWORK, 'The servers can be reached again.')
     await alerts.open(networkAlert(problem))
-    void fold
+    await fold()
   }
 
   async function judgeEverything(): Promise<void> {

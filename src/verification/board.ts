@@ -16,6 +16,8 @@ export interface Board {
   take(profile: Profile, result: RunResult): Promise<void>
   /** The server has accepted a message of the profile. */
   delivered(profileId: string, at: number): Promise<void>
+  /** Resolves when nothing is being stored because of `delivered`. */
+  settled(): Promise<void>
   forget(profileId: string): void
 }
 
@@ -30,6 +32,7 @@ export async function createBoard(deps: BoardDeps): Promise<Board> {
   const { profiles, store, news } = deps
   const healths = new Map<string, Health>()
   const network = createNetworkWatch()
+  let storing: Promise<void> = Promise.resolve()
   for (const health of await store.healths()) {
     if (profiles.find(health.profileId) === undefined) continue
     healths.set(health.profileId, health)
@@ -87,7 +90,13 @@ export async function createBoard(deps: BoardDeps): Promise<Board> {
       if (profiles.find(profileId) === undefined) return
       const health = { ...healthOf(profileId), lastDeliveredAt: at }
       healths.set(profileId, health)
-      await store.saveDelivered(health, at)
+      const saved = store.saveDelivered(health, at)
+      storing = Promise.allSettled([storing, saved]).then(() => {})
+      await saved
+    },
+
+    async settled() {
+      await storing
     },
 
     forget(profileId) {

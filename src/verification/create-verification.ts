@@ -182,6 +182,7 @@ export async function createVerification(deps: VerificationDeps): Promise<Verifi
   return {
     async verify(profileId, { reason, sendTo, signal }) {
       profiles.get(profileId)
+      // Told at once, not when its turn has come.
       const to = sendTo === undefined ? undefined : readRecipient(sendTo, 'sendTo')
       return runs.request(profileId, { reason, sendTo: to, signal })
     },
@@ -218,6 +219,7 @@ export async function createVerification(deps: VerificationDeps): Promise<Verifi
     async idle() {
       while (sweeping !== undefined) await sweeping.done.catch(() => {})
       await runs.idle()
+      await board.settled()
     },
     async [Symbol.asyncDispose]() {
       for (const end of subscriptions) end()
@@ -226,6 +228,7 @@ export async function createVerification(deps: VerificationDeps): Promise<Verifi
       stopping.abort(stopped)
       await sweeping?.done.catch(() => {})
       await runs[Symbol.asyncDispose]()
+      await board.settled()
     },
   }
 }

@@ -9,6 +9,7 @@ import { createDeadline } from './deadline.ts'
 import { isTokenRefused, type Login, type MailAccessDeps, type TokenWish } from './mail-access.ts'
 import { proveLogin } from './prove-login.ts'
 import { recordProbe } from './prove-server.ts'
+import { readRecipient } from './recipient.ts'
 import { createStage, type Stage } from './stage.ts'
 import { type AgentIdentity, composeTestMessage } from './test-message.ts'
 import { unproven } from './unproven.ts'
@@ -33,10 +34,13 @@ export interface RunResult {
   readonly finishedAt: number
 }
 
-/** Goes through every check once and writes nothing. Rejects when the signal is aborted. */
+/**
+ * Goes through every check once and writes nothing. Rejects when the signal is aborted, and with recipient_invalid.
+ */
 export async function runChecks(deps: RunDeps, request: RunRequest): Promise<RunResult> {
   const { clock, timeoutMs } = deps
-  const { profile, reason, sendTo, signal } = request
+  const { profile, reason, signal } = request
+  const sendTo = request.sendTo === undefined ? undefined : readRecipient(request.sendTo, 'sendTo')
   const startedAt = clock.now()
   const list = createCheckList(plannedChecks(profile, sendTo !== undefined))
   const stage = createStage({ profile, clock, list })
@@ -44,7 +48,7 @@ export async function runChecks(deps: RunDeps, request: RunRequest): Promise<Run
   {
     using deadline = createDeadline({ clock, ms: timeoutMs, signal })
     try {
-      message = await prove(deps, { ...request, signal: deadline.signal }, stage)
+      message = await prove(deps, { ...request, sendTo, signal: deadline.signal }, stage)
     } catch (error) {
       if (signal.aborted || !deadline.passed()) throw error
       recordTimeout({ profile, timeoutMs, list, stage })

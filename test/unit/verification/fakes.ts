@@ -267,7 +267,7 @@ export interface FakeProfiles extends Profiles {
   secret: Secret | undefined | PosternError
 }
 
-export const DEFAULTS: VerificationConfig = {
+const DEFAULTS: VerificationConfig = {
   schedule: '*/15 * * * *',
   concurrency: 4,
   timeoutMs: 60_000,

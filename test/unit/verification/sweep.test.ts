@@ -138,6 +138,19 @@ describe('the start of the schedule', () => {
     expect(started.map((row) => row.profile_id).sort()).toEqual(['new', 'old'])
   })
 
+  it('sweeps at the times that the cron expression names', async () => {
+    await using bench = await startBench({ config: { schedule: '* * * * * *' } })
+    await bench.verification.verify('default', { reason: 'requested' })
+    const { promise: swept, resolve } = Promise.withResolvers<void>()
+    bench.events.on('verification.completed', ({ report }) => {
+      if (report.reason === 'schedule') resolve()
+    })
+    bench.verification.start()
+    await bench.clock.untilSleeping()
+    await bench.clock.advance(1_000)
+    await swept
+  })
+
   it('runs nothing before it', async () => {
     await using bench = await startBench({ profiles: many(3) })
     await bench.clock.advance(60 * MINUTE_MS)
