@@ -21,6 +21,7 @@ import type { Logger } from './platform/logger.ts'
 import { Secret } from './platform/secret.ts'
 import { createTrust } from './platform/trust.ts'
 import { createProfiles, PROFILES_TAG, profileRoutes } from './profiles/index.ts'
+import { createProvisioning, SYNC_TAG, syncRoutes } from './provisioning/index.ts'
 import { createSmtpClient } from './smtp/index.ts'
 import {
   createMetrics,
@@ -116,7 +117,14 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       hostname: hostname(),
     }),
   )
-  const mailDeps = { profiles, tokens, smtp, clock, events }
+  const mailDeps = {
+    profiles,
+    tokens,
+    smtp,
+    clock,
+    events,
+    proofOf: (profileId: string) => verification.healthOf(profileId),
+  }
   const alerts = opened.use(
     await createAlerts({
       storage,
@@ -145,11 +153,21 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
   const expiry = opened.use(
     createExpiryWatch({ profiles, storage, clock, log: part('credentials'), events }),
   )
+  const provisioning = opened.use(
+    createProvisioning({
+      file: config.settingsFile,
+      profiles,
+      storage,
+      clock,
+      log: part('provisioning'),
+      events,
+    }),
+  )
   const board = createStatusBoard({
     profiles,
     verification,
     alerts,
-    syncProblems: () => [],
+    syncProblems: () => provisioning.status().problems,
     events,
     clock,
     version,
@@ -173,18 +191,20 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       PROFILES_TAG,
       VERIFICATION_TAG,
       ALERTS_TAG,
-
+      SYNC_TAG,
       ACCESS_TAG,
     ],
   })
   http.register(healthRoutes({ ready: () => readiness(listening, storage) }))
   http.register(metricsRoutes({ metrics, isPublic: config.metricsPublic }))
   http.register(
+    // biome-ignore lint/nursery/noMisusedPromises: Fastify awaits plugins
     async (api) => {
       api.register(statusRoutes({ board }))
       api.register(profileRoutes({ profiles }))
       api.register(verificationRoutes({ verification, testEmail }))
       api.register(alertRoutes({ alerts }))
+      api.register(syncRoutes({ provisioning }))
       api.register(accessRoutes({ tokens: access.tokens, audit: access.audit }))
     },
     { prefix: '/api/v1' },
@@ -195,6 +215,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
   return {
     firstAdminToken,
     async start() {
+      await provisioning.start()
       await rules.start()
       alerts.start()
       expiry.start()

@@ -41,6 +41,24 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./doctor.ts'),
   },
   {
+    name: 'sync',
+    summary: 'Compare the settings file with the stored profiles, or apply it',
+    positionals: [],
+    options: {
+      check: {
+        type: 'boolean',
+        description: 'Only print the plan; exit 1 when there is something to do',
+      },
+      json: JSON_OPTION,
+    },
+    notes: [
+      'The file is named by POSTERN_SETTINGS_FILE. A running agent applies it by itself;',
+      'without --check this command therefore needs the agent to be stopped.',
+      'Exit codes: 0 nothing to do or applied, 1 --check found changes, 2 the file is wrong.',
+    ],
+    load: () => import('./sync.ts'),
+  },
+  {
     name: 'token',
     summary: 'Create, list and revoke API tokens: token create|list|revoke',
     positionals: ['create|list|revoke', '[NAME|ID]'],

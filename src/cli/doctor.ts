@@ -10,7 +10,7 @@ import { productVersion } from '../platform/version.ts'
 import { createProfiles, type Profile } from '../profiles/index.ts'
 import { createSmtpClient } from '../smtp/index.ts'
 import { openStorage } from '../storage/index.ts'
-import { type Report, runChecks } from '../verification/index.ts'
+import { NO_PROOF, type Report, runChecks } from '../verification/index.ts'
 import type { CliContext, RunCommand } from './command.ts'
 import { judge, renderDoctor } from './doctor/findings.ts'
 import { openLog } from './log.ts'
@@ -83,7 +83,14 @@ async function examine(
         agent: { version: productVersion(), hostname: hostname() },
         timeoutMs: config.verification.timeoutMs,
       },
-      { profile, reason: 'requested', sendTo: wish.sendTo, lastDiagnosis: null, signal },
+      {
+        profile,
+        reason: 'requested',
+        sendTo: wish.sendTo,
+        lastDiagnosis: null,
+        proof: NO_PROOF,
+        signal,
+      },
     )
     examined.push({ profile, report })
   }

@@ -6,6 +6,7 @@ import type { Logger } from '../platform/logger.ts'
 import type { Storage } from '../storage/index.ts'
 import { commit } from './commit.ts'
 import { planDesiredState } from './desired.ts'
+import { AGENT, createExpiryRecorder } from './expiry-recorder.ts'
 import { createTurns } from './in-turn.ts'
 import { createMemory } from './memory.ts'
 import { openCredential, planChange } from './plan-change.ts'
@@ -19,9 +20,8 @@ import {
   profileNotFound,
 } from './refusals.ts'
 import { type CredentialRow, createProfileStore, type ProfileRow } from './store.ts'
-import { readStoredProfile, type StoredProfile, toStoredProfile } from './stored-profile.ts'
+import { readStoredProfile, type StoredProfile } from './stored-profile.ts'
 import { type Draft, validateProfile } from './validate.ts'
-import { toAuditState } from './view.ts'
 
 export interface ProfilesDeps {
   storage: Storage
@@ -36,8 +36,6 @@ export interface ProfilesDeps {
    */
   settingsFile: string | undefined
 }
-
-const AGENT: Actor = { type: 'agent', id: null, name: 'Postern', address: null }
 
 /** Loads every profile into memory, damaged ones included. */
 export async function createProfiles(deps: ProfilesDeps): Promise<Profiles> {
@@ -114,6 +112,16 @@ export async function createProfiles(deps: ProfilesDeps): Promise<Profiles> {
     await save([draft.id], () => commit(committing, [change], actor))
   }
 
+  const recordExpiry = createExpiryRecorder({
+    storage,
+    store,
+    audit,
+    memory,
+    inTurn,
+    reload,
+    view: () => ({ allowCustomCloud, now: clock.now() }),
+  })
+
   return {
     list: () => memory.profiles(),
     get: (id) => getStored(id).profile,
@@ -167,50 +175,32 @@ export async function createProfiles(deps: ProfilesDeps): Promise<Profiles> {
 
     planDesired: async (inputs) => (await planDesiredState(planning, inputs)).plan,
 
-    recordEnded: (profileId, credentialId, at) =>
-      inTurn(async () => {
-        const before = memory.find(profileId)
-        const credential = before?.credential
-        if (before === undefined || credential === null || credential === undefined) return
-        const { facts } = credential
-        if (facts.id !== credentialId || facts.expirySource === 'proven') return
-        const expiresAt = Math.min(facts.expiresAt ?? at, at)
-        const ended = { ...facts, expiresAt, expirySource: 'proven' as const }
-        const { version, managed, createdAt, updatedAt } = before.profile
-        const after = toStoredProfile(
-          {
-            id: profileId,
-            version,
-            managed,
-            createdAt,
-            updatedAt,
-            settings: before.settings,
-            damaged: before.damaged,
-            credential: { ...credential, facts: ended },
-          },
-          { allowCustomCloud, now: clock.now() },
-        )
-        const isStored = await db.transaction().execute(async (trx) => {
-          if (!(await store.updateExpiry(trx, ended))) return false
-          await audit.record(
-            {
-              actor: AGENT,
-              action: 'credential.ended',
-              target: { type: 'profile', id: profileId },
-              before: toAuditState(before.profile),
-              after: toAuditState(after.profile),
-            },
-            trx,
-          )
-          return true
-        })
-        if (!isStored) {
-          await reload(profileId)
-          return
-        }
-        memory.set(after)
-        log.warn({ profileId, endedOn: toIsoDay(expiresAt) }, 'credential proven to have ended')
-        events.emit('credential.ended', { profile: after.profile, at: expiresAt })
-      }),
+    async recordEnded(profileId, credentialId, at) {
+      const after = await recordExpiry({ profileId, credentialId }, 'credential.ended', (facts) =>
+        facts.expirySource === 'proven'
+          ? undefined
+          : { expiresAt: Math.min(facts.expiresAt ?? at, at), expirySource: 'proven' },
+      )
+      const expiresAt = after?.profile.credential?.expiresAt
+      if (after === undefined || expiresAt === undefined || expiresAt === null) return
+      log.warn({ profileId, endedOn: toIsoDay(expiresAt) }, 'credential proven to have ended')
+      events.emit('credential.ended', { profile: after.profile, at: expiresAt })
+    },
+
+    async recordAlive(profileId, credentialId) {
+      const before = memory.find(profileId)?.profile
+      const after = await recordExpiry({ profileId, credentialId }, 'credential.alive', (facts) =>
+        facts.expirySource === 'proven' ? { expiresAt: null, expirySource: 'none' } : undefined,
+      )
+      if (before === undefined || after === undefined) return
+      log.info({ profileId }, 'credential works again, its end date is unknown now')
+      events.emit('profile.changed', {
+        profile: after.profile,
+        previous: before,
+        connectionChanged: false,
+        secretChanged: false,
+        actor: AGENT,
+      })
+    },
   }
 }

@@ -85,6 +85,8 @@ export interface Profiles {
   planDesired(inputs: readonly unknown[]): Promise<DesiredPlan>
   /** Stores what an answer of Entra proved: the credential ended no later than now (AADSTS7000222). */
   recordEnded(profileId: string, credentialId: string, at: number): Promise<void>
+  /** Takes that back: Entra has accepted the credential after all. Its end date is unknown then. */
+  recordAlive(profileId: string, credentialId: string): Promise<void>
 }
 
 export interface DesiredPlan {

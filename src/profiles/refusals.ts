@@ -42,7 +42,7 @@ export function profileInvalid(problems: readonly FieldProblem[]): PosternError 
 export function customCloudOff(id: string): PosternError {
   return new PosternError(
     `Profile “${id}” uses a custom cloud, which is not allowed here, so its secret is not handed out. Choose one of Microsoft’s clouds, or start Postern with POSTERN_ALLOW_CUSTOM_CLOUD=true.`,
-    { kind: 'forbidden', code: 'custom_cloud_not_allowed' },
+    { kind: 'invalid', code: 'custom_cloud_not_allowed' },
   )
 }
 

@@ -3,16 +3,15 @@ import { type CredentialEvents, daysLeft } from '../credentials/index.ts'
 import { type Clock, DAY_MS, toIso } from '../platform/clock.ts'
 import type { EventBus } from '../platform/events.ts'
 import type { Profile, ProfileEvents, Profiles } from '../profiles/index.ts'
+import type { SyncEvents } from '../provisioning/index.ts'
 import type { Verification, VerificationEvents } from '../verification/index.ts'
 import type { ProfileStatus, Status } from './api.ts'
 
 export type StatusEvents = ProfileEvents &
   VerificationEvents &
   CredentialEvents &
-  AlertEvents & {
-    'sync.applied': { readonly file: string }
-    'sync.refused': { readonly file: string; readonly problems: readonly string[] }
-  }
+  AlertEvents &
+  SyncEvents
 
 export interface StatusBoard {
   current(): Status

@@ -80,10 +80,13 @@ export async function createBoard(deps: BoardDeps): Promise<Board> {
       if (healthDiffers(previous, health)) news.healthChanged(previous, health)
 
       const { credential } = profile
-      const proves = report.diagnosis?.code === SECRET_EXPIRED
-      if (proves && credential !== null && credential.expirySource !== 'proven') {
+      if (credential === null) return
+      const isProven = credential.expirySource === 'proven'
+      if (report.diagnosis?.code === SECRET_EXPIRED && !isProven) {
         await profiles.recordEnded(profile.id, credential.id, finishedAt)
       }
+      const isIssued = report.checks.some((c) => c.name === 'tokenIssued' && c.outcome === 'ok')
+      if (isIssued && isProven) await profiles.recordAlive(profile.id, credential.id)
     },
 
     async delivered(profileId, at) {

@@ -70,9 +70,10 @@ export async function createVerification(deps: VerificationDeps): Promise<Verifi
     const profile = profiles.find(profileId)
     if (profile === undefined) throw removed(profileId)
     const { timeoutMs } = config
+    const health = board.healthOf(profileId)
     const result = await runChecks(
       { ...deps, agent: { version, hostname }, timeoutMs },
-      { profile, reason, sendTo, lastDiagnosis: board.healthOf(profileId).diagnosis, signal },
+      { profile, reason, sendTo, lastDiagnosis: health.diagnosis, proof: health, signal },
     )
     // The last exit: from here on the run is stored, whole.
     signal.throwIfAborted()

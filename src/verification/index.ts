@@ -40,7 +40,9 @@ export {
   diagnosisContext,
   type Login,
   type MailAccessDeps,
+  NO_PROOF,
   openLogin,
+  type Proof,
   type TokenWish,
 } from './mail-access.ts'
 export {

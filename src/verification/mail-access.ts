@@ -45,7 +45,7 @@ export async function openLogin(
 ): Promise<Outcome<Login>> {
   const { authentication } = profile
   const ended = provenEnd(profile)
-  if (ended !== undefined) return { ok: false, failure: ended }
+  if (ended !== undefined && !wish.patient) return { ok: false, failure: ended }
   const secret = await openSecret(deps.profiles, profile)
   if (!secret.ok) return secret
   if (authentication.type !== 'exchangeOnline' || secret.value === null) {
@@ -78,7 +78,10 @@ export async function openSecret(
   }
 }
 
-/** An end that Entra itself has stated is final: asking again only adds to its count of failed requests. */
+/**
+ * An end that Entra itself has stated: asking again by itself only adds to its count of failed requests. When a person
+ * asks, Entra is asked.
+ */
 export function provenEnd(profile: Profile): SettingsFailure | undefined {
   const { credential } = profile
   if (credential?.expirySource !== 'proven' || credential.expiresAt === null) return undefined
@@ -148,13 +151,34 @@ export function isTokenRefused(failure: Failure | null): boolean {
   )
 }
 
+/** When a profile last logged in, and when it last delivered; null: never, or not known. */
+export interface Proof {
+  readonly lastSucceededAt: number | null
+  readonly lastDeliveredAt: number | null
+}
+
+export const NO_PROOF: Proof = { lastSucceededAt: null, lastDeliveredAt: null }
+
+/** A login proves nothing about the mailbox permission, so what fails behind it needs a delivery as proof. */
+export function provenAt(failure: Failure, proof: Proof): number | null {
+  const isBehindLogin =
+    failure.source === 'smtp' && ['mail', 'rcpt', 'data', 'message'].includes(failure.step)
+  return isBehindLogin ? proof.lastDeliveredAt : proof.lastSucceededAt
+}
+
 /** The operator's own values, for the words of a diagnosis. */
 export function diagnosisContext(
   profile: Profile,
-  facts: { now: number; servicePrincipalObjectId?: string | null | undefined },
+  facts: {
+    now: number
+    servicePrincipalObjectId?: string | null | undefined
+    /** When these settings last did what now failed: since then nothing of them can still be spreading. */
+    provenAt?: number | null | undefined
+  },
 ): DiagnosisContext {
   const { authentication, server } = profile
   const entra = authentication.type === 'exchangeOnline' ? authentication : undefined
+  const isProven = (facts.provenAt ?? Number.NEGATIVE_INFINITY) >= profile.updatedAt
   return {
     profileId: profile.id,
     authenticationType: authentication.type,
@@ -168,7 +192,7 @@ export function diagnosisContext(
     smtpHost: server.host,
     smtpPort: server.port,
     applicationRbac: entra?.applicationRbac ?? false,
-    changedAt: profile.updatedAt,
+    changedAt: isProven ? null : profile.updatedAt,
     now: facts.now,
   }
 }

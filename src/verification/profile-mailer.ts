@@ -8,6 +8,8 @@ import {
   type Login,
   type MailAccessDeps,
   openLogin,
+  type Proof,
+  provenAt,
 } from './mail-access.ts'
 import type { VerificationEvents } from './verification.ts'
 
@@ -24,6 +26,8 @@ export interface ProfileMailer {
 export interface ProfileMailerDeps extends MailAccessDeps {
   smtp: SmtpClient
   events: EventBus<VerificationEvents>
+  /** What the profile has done before; verification knows. */
+  proofOf: (profileId: string) => Proof
   /** Wait for a short cool-down of the token source: right when a person waits for the answer. Default false. */
   patient?: boolean
 }
@@ -63,7 +67,11 @@ export function createProfileMailer(deps: ProfileMailerDeps): ProfileMailer {
 
   function failed(profile: Profile, failure: Failure, login: Login | null): MailResult {
     const { servicePrincipalObjectId = null } = login ?? {}
-    const context = diagnosisContext(profile, { now: clock.now(), servicePrincipalObjectId })
+    const context = diagnosisContext(profile, {
+      now: clock.now(),
+      servicePrincipalObjectId,
+      provenAt: provenAt(failure, deps.proofOf(profile.id)),
+    })
     return { ok: false, diagnosis: diagnose(failure, context) }
   }
 }

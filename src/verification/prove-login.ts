@@ -48,12 +48,20 @@ export async function proveLogin(
 
 /**
  * Entra alone decides whether a secret has ended: a passed date that was typed in is a doubt. An end that Entra has
- * stated before stands.
+ * stated before stands until a person asks again.
  */
 function proveNotEnded(clock: Clock, request: LoginProofRequest): boolean {
-  const { profile, lastDiagnosis, stage } = request
+  const { profile, lastDiagnosis, stage, wish } = request
   const { credential } = profile
   const proven = provenEnd(profile)
+  if (proven !== undefined && wish.patient) {
+    stage.warn(
+      'credentialNotEnded',
+      `Microsoft Entra has said that the client secret ended (recorded ${proven.detail}); it is asked again.`,
+      proven,
+    )
+    return true
+  }
   if (proven !== undefined) {
     const evidence = `Microsoft Entra has said that the client secret ended (recorded ${proven.detail}).`
     if (lastDiagnosis?.code === SECRET_EXPIRED) {

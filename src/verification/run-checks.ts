@@ -6,7 +6,13 @@ import { composeMessage, type SmtpClient, type SmtpProbeOptions } from '../smtp/
 import type { Check, Report, VerifyReason } from './api.ts'
 import { type CheckList, createCheckList, plannedChecks } from './check-list.ts'
 import { createDeadline } from './deadline.ts'
-import { isTokenRefused, type Login, type MailAccessDeps, type TokenWish } from './mail-access.ts'
+import {
+  isTokenRefused,
+  type Login,
+  type MailAccessDeps,
+  type Proof,
+  type TokenWish,
+} from './mail-access.ts'
 import { proveLogin } from './prove-login.ts'
 import { recordProbe } from './prove-server.ts'
 import { readRecipient } from './recipient.ts'
@@ -26,6 +32,8 @@ export interface RunRequest {
   reason: VerifyReason
   sendTo: string | undefined
   lastDiagnosis: Diagnosis | null
+  /** What these settings have done before. */
+  proof: Proof
   signal: AbortSignal
 }
 
@@ -39,11 +47,11 @@ export interface RunResult {
  */
 export async function runChecks(deps: RunDeps, request: RunRequest): Promise<RunResult> {
   const { clock, timeoutMs } = deps
-  const { profile, reason, signal } = request
+  const { profile, proof, reason, signal } = request
   const sendTo = request.sendTo === undefined ? undefined : readRecipient(request.sendTo, 'sendTo')
   const startedAt = clock.now()
   const list = createCheckList(plannedChecks(profile, sendTo !== undefined))
-  const stage = createStage({ profile, clock, list })
+  const stage = createStage({ profile, proof, clock, list })
   let message: Report['message'] = null
   {
     using deadline = createDeadline({ clock, ms: timeoutMs, signal })

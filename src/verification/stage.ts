@@ -2,7 +2,7 @@ import { type Diagnosis, diagnose, type Failure } from '../diagnosis/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Profile } from '../profiles/index.ts'
 import type { CheckList, CheckName } from './check-list.ts'
-import { diagnosisContext } from './mail-access.ts'
+import { diagnosisContext, type Proof, provenAt } from './mail-access.ts'
 
 const EVIDENCE_LENGTH = 300
 
@@ -18,8 +18,13 @@ export interface Stage {
   learnObjectId(objectId: string | null): void
 }
 
-export function createStage(deps: { profile: Profile; clock: Clock; list: CheckList }): Stage {
-  const { profile, clock, list } = deps
+export function createStage(deps: {
+  profile: Profile
+  proof: Proof
+  clock: Clock
+  list: CheckList
+}): Stage {
+  const { profile, proof, clock, list } = deps
   let servicePrincipalObjectId: string | null = null
   let since = clock.now()
 
@@ -33,7 +38,8 @@ export function createStage(deps: { profile: Profile; clock: Clock; list: CheckL
 
   function judge(failure: Failure): Diagnosis {
     const now = clock.now()
-    return diagnose(failure, diagnosisContext(profile, { now, servicePrincipalObjectId }))
+    const facts = { now, servicePrincipalObjectId, provenAt: provenAt(failure, proof) }
+    return diagnose(failure, diagnosisContext(profile, facts))
   }
 
   return {

@@ -264,6 +264,7 @@ export interface FakeProfiles extends Profiles {
   put(profile: Profile): Promise<void>
   drop(id: string): Promise<void>
   readonly ended: string[]
+  readonly alive: string[]
   secret: Secret | undefined | PosternError
 }
 
@@ -297,6 +298,7 @@ export async function startBench(
 
   const profiles: FakeProfiles = {
     ended: [],
+    alive: [],
     secret: new Secret(SECRET),
     list: () => [...known.values()],
     find: (id) => known.get(id),
@@ -317,6 +319,13 @@ export async function startBench(
       const profile = profiles.get(profileId)
       if (profile.credential === null) return
       const credential = { ...profile.credential, expiresAt: at, expirySource: 'proven' } as const
+      known.set(profileId, { ...profile, credential })
+    },
+    async recordAlive(profileId, credentialId) {
+      profiles.alive.push(credentialId)
+      const profile = profiles.get(profileId)
+      if (profile.credential === null) return
+      const credential = { ...profile.credential, expiresAt: null, expirySource: 'none' } as const
       known.set(profileId, { ...profile, credential })
     },
     async put(profile) {
@@ -369,6 +378,7 @@ export async function startBench(
     ...deps,
     ...identity,
     verification,
+    proofOf: (profileId: string) => verification.healthOf(profileId),
     news,
     lines,
     /** Another one on the same stored state, as after a restart. */

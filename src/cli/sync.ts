@@ -1,0 +1,86 @@
+import { createAudit } from '../access/index.ts'
+import { loadConfig } from '../config/index.ts'
+import { PosternError } from '../platform/errors.ts'
+import { createEventBus } from '../platform/events.ts'
+import { createProfiles, type ProfileEvents } from '../profiles/index.ts'
+import {
+  createProvisioning,
+  type SyncChanges,
+  type SyncEvents,
+  type SyncPlan,
+} from '../provisioning/index.ts'
+import { openStorage } from '../storage/index.ts'
+import type { CliContext, RunCommand } from './command.ts'
+import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './exit-codes.ts'
+import { openLog } from './log.ts'
+
+export const run: RunCommand = async (context, args) => {
+  const { stdout, stderr } = context
+  const onlyCheck = args.flag('check')
+  const plan = await planAndApply(context, onlyCheck)
+  if (args.flag('json'))
+    stdout.write(`${JSON.stringify({ ...plan, applied: !onlyCheck && plan.changes !== null })}\n`)
+  for (const line of plan.warnings) stderr.write(`${line}\n`)
+  for (const line of plan.problems) stderr.write(`${line}\n`)
+  if (plan.changes === null) return EXIT_USAGE
+  if (!args.flag('json')) stdout.write(renderChanges(plan.changes, { done: !onlyCheck }))
+  return onlyCheck && !plan.inSync ? EXIT_FAILED : EXIT_OK
+}
+
+/** Compares the file with the stored profiles; unless only to check, takes it over as the agent does at its start. */
+async function planAndApply(
+  { env, stderr, clock }: CliContext,
+  onlyCheck: boolean,
+): Promise<SyncPlan> {
+  const config = loadConfig({ env, isTerminal: stderr.isTTY === true })
+  if (config.settingsFile === undefined) {
+    throw new PosternError('There is no settings file: name it in POSTERN_SETTINGS_FILE.', {
+      kind: 'invalid',
+      code: 'usage',
+    })
+  }
+  const log = await openLog({ ...config.log, level: 'error' }, stderr)
+  const events = createEventBus<ProfileEvents & SyncEvents>({ log })
+  await using storage = await openStorage({
+    dataDir: config.dataDir,
+    masterKey: config.masterKey,
+    role: onlyCheck ? 'companion' : 'agent',
+    clock,
+    log,
+  })
+  const profiles = await createProfiles({
+    storage,
+    audit: createAudit({ storage, clock }),
+    clock,
+    log,
+    events,
+    allowCustomCloud: config.allowCustomCloud,
+    settingsFile: config.settingsFile,
+  })
+  await using provisioning = createProvisioning({
+    file: config.settingsFile,
+    profiles,
+    storage,
+    clock,
+    log,
+    events,
+  })
+  const plan = await provisioning.plan()
+  if (plan === undefined) throw new Error('a settings file is configured, so there is a plan')
+  if (!onlyCheck && plan.changes !== null) await provisioning.sync()
+  return plan
+}
+
+function renderChanges(changes: SyncChanges, { done }: { done: boolean }): string {
+  const verb = (will: string, did: string) => (done ? did : will)
+  const lines = [
+    ...changes.create.map((id) => `${verb('would create', 'created')} ${id}`),
+    ...changes.change.map(
+      ({ id, fields }) => `${verb('would change', 'changed')} ${id}: ${fields.join(', ')}`,
+    ),
+    ...changes.remove.map((id) => `${verb('would remove', 'removed')} ${id}`),
+  ]
+  return lines.length === 0
+    ? 'The stored profiles are what the file says.\n'
+    : `${lines.join('\n')}\n`
+}
