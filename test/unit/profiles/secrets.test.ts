@@ -234,6 +234,24 @@ describe('A secret', () => {
     )
     expect(renewed.credential?.expirySource).toBe('typed')
   })
+
+  it('loses a proven end when Entra accepts it after all, and its end date is unknown then', async () => {
+    await using rig = await createRig()
+    const { credential } = await rig.profiles.create(profileInput(), ALICE)
+    const id = credential?.id ?? ''
+    await rig.profiles.recordAlive('default', id)
+    expect(rig.profiles.get('default').credential?.expirySource).toBe('typed')
+    await rig.profiles.recordEnded('default', id, FAKE_NOW)
+    await rig.profiles.recordAlive('default', 'another')
+    expect(rig.profiles.get('default').credential?.expirySource).toBe('proven')
+    await rig.profiles.recordAlive('default', id)
+    expect(rig.names()).toEqual(['profile.created', 'credential.ended', 'profile.changed'])
+    await using again = await rig.reopen()
+    expect(again.profiles.get('default')).toMatchObject({
+      version: 1,
+      credential: { id, expiresAt: null, expirySource: 'none' },
+    })
+  })
 })
 
 describe('Warnings', () => {
