@@ -7,12 +7,12 @@ import { createEventBus } from '../platform/events.ts'
 import type { Logger } from '../platform/logger.ts'
 import { createTrust } from '../platform/trust.ts'
 import { productVersion } from '../platform/version.ts'
-import { createProfiles, type Profile } from '../profiles/index.ts'
+import { createProfiles } from '../profiles/index.ts'
 import { createSmtpClient } from '../smtp/index.ts'
 import { openStorage } from '../storage/index.ts'
-import { NO_PROOF, type Report, runChecks } from '../verification/index.ts'
+import { NO_PROOF, runChecks } from '../verification/index.ts'
 import type { CliContext, RunCommand } from './command.ts'
-import { judge, renderDoctor } from './doctor/findings.ts'
+import { type Examined, judge, renderDoctor } from './doctor/findings.ts'
 import { openLog } from './log.ts'
 
 /** The monitoring-plugin convention: 0 ok, 1 warning, 2 critical, 3 unknown. */
@@ -36,11 +36,6 @@ export const run: RunCommand = async (context, args) => {
     else stderr.write(`UNKNOWN: ${messageOf(error)}\n`)
     return EXIT_UNKNOWN
   }
-}
-
-export interface Examined {
-  readonly profile: Profile
-  readonly report: Report
 }
 
 /** Runs every check on the stored profiles, one after the other, and stores nothing. */

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAgent } from '../agent.ts'
@@ -10,6 +11,7 @@ import type { CliContext, RunCommand } from './command.ts'
 import { EXIT_OK } from './exit-codes.ts'
 import { openLog } from './log.ts'
 import { createApiClient } from './sandbox/api-client.ts'
+import type { SandboxFacts } from './sandbox/facts.ts'
 import { createNarrator } from './sandbox/narrator.ts'
 import { SANDBOX_PROFILE_ID, showMainJob } from './sandbox/tour.ts'
 import { untilAborted } from './until-aborted.ts'
@@ -19,7 +21,7 @@ export const run: RunCommand = async (context, args) => {
   const asJson = args.flag('json')
   await using closers = new AsyncDisposableStack()
   const narrator = createNarrator(asJson ? null : stdout)
-  const config = sandboxConfig(context, closers)
+  const config = await sandboxConfig(context, closers)
   const log = await sandboxLog(config, context)
 
   narrator.heading('A simulated Microsoft 365 tenant and a Postern agent, on this machine only.')
@@ -51,42 +53,36 @@ export const run: RunCommand = async (context, args) => {
   return EXIT_OK
 }
 
-/** The process settings, on free ports where none are set, and a temporary data folder unless one is named. */
-function sandboxConfig({ env }: CliContext, closers: AsyncDisposableStack): Config {
-  const config = loadConfig({
+/** The process settings; another port when the usual one is taken, and a temporary data folder unless one is named. */
+async function sandboxConfig({ env }: CliContext, closers: AsyncDisposableStack): Promise<Config> {
+  let config = loadConfig({
     env: {
       ...env,
-      POSTERN_HTTP_PORT: env['POSTERN_HTTP_PORT'] || '0',
       POSTERN_LOG_LEVEL: env['POSTERN_LOG_LEVEL'] || 'warn',
     },
     isTerminal: true,
   })
+  if (!env['POSTERN_HTTP_PORT'] && !(await isFree(config.http))) {
+    config = { ...config, http: { ...config.http, port: 0 } }
+  }
   if (env['POSTERN_DATA_DIR']) return config
   const dataDir = mkdtempSync(join(tmpdir(), 'postern-sandbox-'))
   closers.defer(() => rmSync(dataDir, { recursive: true, force: true }))
   return { ...config, dataDir }
 }
 
+function isFree({ host, port }: Config['http']): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer()
+    probe.once('error', () => resolve(false))
+    probe.listen({ host, port }, () => probe.close(() => resolve(true)))
+  })
+}
+
 /** The terminal belongs to the story, so the log goes to standard error. */
 async function sandboxLog(config: Config, { stderr }: CliContext): Promise<Logger> {
   if (config.log.level === 'silent') return createLogger({ level: 'silent', destination: stderr })
   return openLog(config.log, stderr)
-}
-
-export interface SandboxFacts {
-  readonly url: string
-  readonly adminToken: string | null
-  readonly controlUrl: string
-  readonly smtp: { readonly host: string; readonly port: number }
-  readonly authority: string
-  readonly graphUrl: string
-  readonly caFile: string
-  readonly tenantId: string
-  readonly clientId: string
-  readonly clientSecret: string
-  readonly mailbox: string
-  /** null: this version opens no relay. */
-  readonly relay: { readonly host: string; readonly port: number } | null
 }
 
 function sandboxFacts(known: {

@@ -19,8 +19,13 @@ import {
   profileManaged,
   profileNotFound,
 } from './refusals.ts'
-import { type CredentialRow, createProfileStore, type ProfileRow } from './store.ts'
-import { readStoredProfile, type StoredProfile } from './stored-profile.ts'
+import { createProfileStore } from './store.ts'
+import {
+  type CredentialRow,
+  type ProfileRow,
+  readStoredProfile,
+  type StoredProfile,
+} from './stored-profile.ts'
 import { type Draft, validateProfile } from './validate.ts'
 
 export interface ProfilesDeps {

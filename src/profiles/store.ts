@@ -1,11 +1,14 @@
-import type { Kysely, Selectable } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Tables } from '../storage/index.ts'
 import type { CredentialFacts } from './profile.ts'
 import type { Settings } from './settings.ts'
-import type { StoredCredential, StoredProfile } from './stored-profile.ts'
+import type {
+  CredentialRow,
+  ProfileRow,
+  StoredCredential,
+  StoredProfile,
+} from './stored-profile.ts'
 
-export type ProfileRow = Selectable<Tables['profile']>
-export type CredentialRow = Selectable<Tables['credential']>
 type Executor = Kysely<Tables>
 
 export const CREDENTIAL_TABLE = 'credential'

@@ -1,9 +1,12 @@
+import type { Selectable } from 'kysely'
 import { customCloud, findCloud } from '../entra/index.ts'
-import type { KeyRing } from '../storage/index.ts'
+import type { KeyRing, Tables } from '../storage/index.ts'
 import type { Authentication, CredentialFacts, Profile } from './profile.ts'
 import { readSettings, type Settings } from './settings.ts'
-import type { CredentialRow, ProfileRow } from './store.ts'
 import { warningsOf } from './warnings.ts'
+
+export type ProfileRow = Selectable<Tables['profile']>
+export type CredentialRow = Selectable<Tables['credential']>
 
 /** A profile as the store holds it, and as it is kept in memory. */
 export interface StoredProfile {

@@ -1,9 +1,15 @@
 import { styleText } from 'node:util'
 import { daysLeft, expiryWords } from '../../credentials/index.ts'
 import { type Diagnosis, RESPONSIBLE_NAMES } from '../../diagnosis/index.ts'
-import type { Examined } from '../doctor.ts'
+import type { Profile } from '../../profiles/index.ts'
+import type { Report } from '../../verification/index.ts'
 
 export type DoctorStatus = 'ok' | 'warning' | 'critical' | 'unknown'
+
+export interface Examined {
+  readonly profile: Profile
+  readonly report: Report
+}
 
 export interface Finding extends Examined {
   readonly status: DoctorStatus

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import type { Output } from '../command.ts'
-import type { SandboxFacts } from '../sandbox.ts'
+import type { SandboxFacts } from './facts.ts'
 
 /** Tells what happens: ticks and colours on a terminal, plain lines elsewhere, nothing where there is no output. */
 export interface Narrator {

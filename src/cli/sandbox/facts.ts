@@ -1,0 +1,16 @@
+/** What `sandbox --json` prints when it is ready; other programs rely on these names. */
+export interface SandboxFacts {
+  readonly url: string
+  readonly adminToken: string | null
+  readonly controlUrl: string
+  readonly smtp: { readonly host: string; readonly port: number }
+  readonly authority: string
+  readonly graphUrl: string
+  readonly caFile: string
+  readonly tenantId: string
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly mailbox: string
+  /** null: this version opens no relay. */
+  readonly relay: { readonly host: string; readonly port: number } | null
+}
