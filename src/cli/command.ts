@@ -31,6 +31,8 @@ export interface CommandSpec {
   /** Positional arguments as shown in the usage line, such as `[PROFILE]`. */
   readonly positionals: readonly string[]
   readonly options: Readonly<Record<string, OptionSpec>>
+  /** Exit code of errors where 1 has another meaning; default: by the error's kind. */
+  readonly errorExitCode?: number
   /** Lines after the options: exit codes, examples. */
   readonly notes: readonly string[]
   /** Loads the command's code only when it runs: `postern healthcheck` must stay light. */

@@ -54,8 +54,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     notes: [
       'The file is named by POSTERN_SETTINGS_FILE. A running agent applies it by itself;',
       'without --check this command therefore needs the agent to be stopped.',
-      'Exit codes: 0 nothing to do or applied, 1 --check found changes, 2 the file is wrong.',
+      'Exit codes: 0 nothing to do or applied, 1 --check found changes, 2 an error.',
     ],
+    errorExitCode: 2,
     load: () => import('./sync.ts'),
   },
   {

@@ -45,7 +45,7 @@ async function examine(
 ): Promise<readonly Examined[]> {
   const { env, stderr, clock, signal } = context
   const config = loadConfig({ env, isTerminal: stderr.isTTY === true })
-  const log = await openLog({ ...config.log, level: 'warn' }, stderr)
+  const log = await openLog({ ...config.log, level: 'error' }, stderr)
   await using opened = new AsyncDisposableStack()
   const storage = opened.use(
     await openStorage({

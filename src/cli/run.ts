@@ -35,7 +35,8 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
     const { run } = await command.load()
     return await run(context, args)
   } catch (error) {
-    return report(error, context)
+    const exitCode = report(error, context)
+    return command.errorExitCode ?? exitCode
   }
 }
 

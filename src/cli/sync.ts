@@ -1,5 +1,8 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createAudit } from '../access/index.ts'
-import { loadConfig } from '../config/index.ts'
+import { type Config, loadConfig } from '../config/index.ts'
 import { PosternError } from '../platform/errors.ts'
 import { createEventBus } from '../platform/events.ts'
 import { createProfiles, type ProfileEvents } from '../profiles/index.ts'
@@ -9,7 +12,7 @@ import {
   type SyncEvents,
   type SyncPlan,
 } from '../provisioning/index.ts'
-import { openStorage } from '../storage/index.ts'
+import { DATABASE_FILE, openStorage, type StorageOptions } from '../storage/index.ts'
 import type { CliContext, RunCommand } from './command.ts'
 import { EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './exit-codes.ts'
 import { openLog } from './log.ts'
@@ -41,13 +44,15 @@ async function planAndApply(
   }
   const log = await openLog({ ...config.log, level: 'error' }, stderr)
   const events = createEventBus<ProfileEvents & SyncEvents>({ log })
-  await using storage = await openStorage({
-    dataDir: config.dataDir,
-    masterKey: config.masterKey,
-    role: onlyCheck ? 'companion' : 'agent',
-    clock,
-    log,
-  })
+  await using opened = new AsyncDisposableStack()
+  const storage = opened.use(
+    await openStorage({
+      ...placeOf(config, onlyCheck, opened),
+      masterKey: config.masterKey,
+      clock,
+      log,
+    }),
+  )
   const profiles = await createProfiles({
     storage,
     audit: createAudit({ storage, clock }),
@@ -69,6 +74,19 @@ async function planAndApply(
   if (plan === undefined) throw new Error('a settings file is configured, so there is a plan')
   if (!onlyCheck && plan.changes !== null) await provisioning.sync()
   return plan
+}
+
+/** Before the agent's first start there is nothing to compare with: the check then uses an empty database of its own. */
+function placeOf(
+  { dataDir }: Config,
+  onlyCheck: boolean,
+  opened: AsyncDisposableStack,
+): Pick<StorageOptions, 'dataDir' | 'role'> {
+  if (!onlyCheck) return { dataDir, role: 'agent' }
+  if (existsSync(join(dataDir, DATABASE_FILE))) return { dataDir, role: 'companion' }
+  const empty = mkdtempSync(join(tmpdir(), 'postern-check-'))
+  opened.defer(() => rmSync(empty, { recursive: true, force: true }))
+  return { dataDir: empty, role: 'agent' }
 }
 
 function renderChanges(changes: SyncChanges, { done }: { done: boolean }): string {

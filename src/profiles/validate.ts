@@ -1,6 +1,6 @@
 import { Value } from 'typebox/value'
 import type { FieldProblem } from '../platform/errors.ts'
-import { ProfileId, ProfileInput, ServerDetails } from './api.ts'
+import { type AuthenticationInput, ProfileId, ProfileInput, ServerDetails } from './api.ts'
 import { readAuthentication, type SecretDraft } from './authentication-rules.ts'
 import { readEmailAddress } from './email-address.ts'
 import { createFindings, type Findings } from './findings.ts'
@@ -73,9 +73,8 @@ function readProfile(
   )
   const login = readAuthentication(input['authentication'], options)
   const server = readServer(input['server'], findings)
-  if (server !== undefined && login !== undefined) {
-    checkConnection(server, login.authentication.type, findings)
-  }
+  const type = authenticationType(input['authentication'])
+  if (server !== undefined && type !== undefined) checkConnection(server, type, findings)
   const { id } = input
   if (
     senderDisplayName === undefined ||
@@ -98,6 +97,12 @@ function readProfile(
     },
     secret: login.secret,
   }
+}
+
+/** Known even when another field of the authentication is wrong, so that all problems come at once. */
+function authenticationType(value: unknown): AuthenticationInput['type'] | undefined {
+  const type = isRecord(value) ? value['type'] : undefined
+  return type === 'exchangeOnline' || type === 'basic' || type === 'none' ? type : undefined
 }
 
 function readServer(value: unknown, findings: Findings): ServerDetails | undefined {

@@ -73,6 +73,20 @@ describe('A profile’s input', () => {
   })
 })
 
+it('tells a wrong port together with a wrong login', () => {
+  const { problems } = validateProfile(
+    profileInput({
+      server: { host: 'smtp.office365.com', port: 465, security: 'starttls' },
+      authentication: exchangeOnline({ tenantId: 'Contoso Ltd' }),
+    }),
+    { allowCustomCloud: false },
+  )
+  expect(problems.map(({ field }) => field).sort()).toEqual([
+    'authentication.tenantId',
+    'server.port',
+  ])
+})
+
 describe('Accepted input', () => {
   const draftOf = (input: unknown) => validateProfile(input, { allowCustomCloud: false }).draft
 
