@@ -22,6 +22,7 @@ import { Secret } from './platform/secret.ts'
 import { createTrust } from './platform/trust.ts'
 import { createProfiles, PROFILES_TAG, profileRoutes } from './profiles/index.ts'
 import { createProvisioning, SYNC_TAG, syncRoutes } from './provisioning/index.ts'
+import { createSetupGuide, SETUP_TAG, setupRoutes } from './setup/index.ts'
 import { createSmtpClient } from './smtp/index.ts'
 import {
   createMetrics,
@@ -173,6 +174,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     version,
   })
   const metrics = createMetrics({ board, events, version })
+  const setup = createSetupGuide({ profiles, verification, clock })
   const testEmail = createTestEmail({ ...mailDeps, version, hostname: hostname() })
 
   let listening = false
@@ -190,6 +192,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       STATUS_TAG,
       PROFILES_TAG,
       VERIFICATION_TAG,
+      SETUP_TAG,
       ALERTS_TAG,
       SYNC_TAG,
       ACCESS_TAG,
@@ -203,6 +206,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       api.register(statusRoutes({ board }))
       api.register(profileRoutes({ profiles }))
       api.register(verificationRoutes({ verification, testEmail }))
+      api.register(setupRoutes({ setup }))
       api.register(alertRoutes({ alerts }))
       api.register(syncRoutes({ provisioning }))
       api.register(accessRoutes({ tokens: access.tokens, audit: access.audit }))

@@ -29,6 +29,7 @@ function kindOf(schema: SettingSchema): string {
   if (schema.type === 'integer') return `${schema.minimum} to ${schema.maximum}`
   const kinds: Readonly<Record<string, string>> = {
     'http-url': 'URL',
+    'proxy-url': 'URL',
     'key-32': '32 bytes, base64',
     cron: 'cron expression',
   }

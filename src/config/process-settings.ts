@@ -113,9 +113,10 @@ export const ProcessSettings = Type.Object(
     ),
     POSTERN_SMTP_PROXY: Type.Optional(
       Type.String({
-        format: 'http-url',
+        format: 'proxy-url',
         secret: true,
-        description: 'HTTP proxy (CONNECT) for SMTP, such as http://proxy.contoso.com:3128.',
+        description:
+          'Proxy for SMTP: HTTP (CONNECT), such as http://proxy.contoso.com:3128, or SOCKS 5, such as socks5://user:password@proxy.contoso.com:1080.',
       }),
     ),
     POSTERN_OUTGOING_TIMEOUT_SECONDS: Type.Integer({

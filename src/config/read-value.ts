@@ -50,6 +50,12 @@ const FORMATS: Readonly<Record<string, (text: string) => string | undefined>> = 
     if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return undefined
     return 'is not an address: it must start with http:// or https://'
   },
+  'proxy-url': (text) => {
+    const url = URL.parse(text)
+    const isProxy = url !== null && ['http:', 'https:', 'socks5:'].includes(url.protocol)
+    if (isProxy && url.hostname !== '') return undefined
+    return 'is not the address of a proxy: it must start with http://, https:// or socks5://'
+  },
   'key-32': (text) =>
     /^[A-Za-z0-9+/_-]+={0,2}$/.test(text) && Buffer.from(text, 'base64').length === 32
       ? undefined

@@ -1,3 +1,5 @@
+import type { Diagnosis } from '../diagnosis/index.ts'
+
 /** A credential of a profile as the expiry watch sees it. */
 export interface CredentialExpiry {
   readonly profileId: string
@@ -18,6 +20,21 @@ export interface CredentialEvents {
   'credential.expiring': CredentialExpiry & { readonly thresholdDays: number }
   /** The end has come: by the date, or proven by Entra (AADSTS7000222). */
   'credential.expired': CredentialExpiry & { readonly proven: boolean }
+  /** A new credential has proven that it works and is in use. */
+  'credential.activated': { readonly profileId: string; readonly credentialId: string }
+  /** A new credential does not work and was removed; the former one stays in use. */
+  'credential.refused': {
+    readonly profileId: string
+    readonly credentialId: string
+    readonly diagnosis: Diagnosis
+  }
+  /** The secret could not be renewed without a person; it is tried again a day later at the earliest. */
+  'credential.renewal_failed': {
+    readonly profileId: string
+    /** What happened and what to do, in sentences. */
+    readonly detail: string
+    readonly diagnosis: Diagnosis | null
+  }
   /** A new secret, or a later date, ended what was announced. */
   'credential.renewed': { readonly profileId: string; readonly credentialId: string | null }
 }

@@ -28,13 +28,13 @@ const nullableText = (description: string) =>
 
 export const Answer = Type.Object(
   {
-    source: Type.String({ description: 'settings, transport, entra, claims, smtp' }),
+    source: Type.String({ description: 'settings, transport, entra, claims, smtp, graph' }),
     step: Type.String(),
     server: nullableText('Host that answered'),
     text: Type.String({ description: 'The answer, verbatim' }),
-    code: nullableText('AADSTS number, SMTP code or system error code'),
+    code: nullableText('AADSTS number, SMTP code, Graph code or system error code'),
     enhancedCode: nullableText('RFC 3463 enhanced status code'),
-    traceId: nullableText('Entra trace id, for Microsoft’s support'),
+    traceId: nullableText('Entra trace id or Graph request id, for Microsoft’s support'),
     correlationId: nullableText('Entra correlation id, for Microsoft’s support'),
     sessionId: nullableText('Exchange Online session id, for Microsoft’s support'),
     at: nullableText('Time that the answer itself states'),
@@ -48,12 +48,24 @@ export const Diagnosis = Type.Object(
     code: Type.String({ description: 'Stable name of the diagnosis, such as secret_expired' }),
     row: Type.Union([Type.Integer(), Type.Null()], { description: 'Row of the catalogue' }),
     summary: Type.String({ description: 'What happened, one sentence' }),
-    cause: Type.String({ description: 'Why, most probable first' }),
+    cause: Type.String({
+      description: 'Why, in one text: the likely causes and what is known beside',
+    }),
+    likelyCauses: Type.Array(Type.String(), {
+      default: [],
+      description:
+        'Why, one sentence each, most probable first; empty when Postern does not know the answer',
+    }),
     responsible: Responsible,
     remedy: Type.String({ description: 'What to do, one sentence' }),
     commands: Type.Array(Command),
     retry: RetryClass,
     retryAfterMs: Type.Union([Type.Integer(), Type.Null()]),
+    waitingUntil: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+      default: null,
+      description:
+        'Set while Microsoft is still spreading a change: usually done by then. No failure before.',
+    }),
     guideStep: nullableText('Step of the setup guide that this belongs to'),
     answer: Answer,
   },

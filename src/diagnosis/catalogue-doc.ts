@@ -1,7 +1,8 @@
 import { CHAPTERS } from './catalogue.ts'
+import { causeText } from './cause.ts'
 import { fillCommand, fillText } from './fill.ts'
 import { GUIDE_STEPS } from './guide-steps.ts'
-import type { Given, Match, Row } from './row.ts'
+import type { Evidence, Given, Match, Row } from './row.ts'
 import { RESPONSIBLE_NAMES } from './sentence.ts'
 
 const INTRODUCTION = `# Diagnosis catalogue
@@ -12,6 +13,9 @@ What Postern says when Microsoft, the network or the settings refuse something. 
 log, the console and every alert. The rows are tried from top to bottom; the first that fits is the answer. A number
 after a code is the row of the support catalogue. Values such as \`<mailbox address>\` are filled in by
 Postern; commands are shown here for the worldwide cloud.
+
+Likely causes stand in the order of probability. What worked before with the same settings, the form of the stored
+secret and what Microsoft Graph lists decide between them: then other causes come first, as “When …” shows.
 
 Retry: **never** – a setting must change first; **transient** – Postern tries again soon; **propagation** – Microsoft is
 still spreading a change, Postern waits; **quota** – Postern waits until a quota is free again.
@@ -91,6 +95,13 @@ function partsOf(match: Match): readonly string[] {
         quoted(match.fragments),
         describeGiven(match.given),
       ]
+    case 'graph':
+      return [
+        'Graph:',
+        match.status === undefined ? '' : `HTTP ${range(match.status)}`,
+        (match.codes ?? []).join(', '),
+        quoted(match.fragments),
+      ]
   }
 }
 
@@ -112,12 +123,36 @@ function retryOf(row: Row): string {
   return `${row.retry}; propagation for ${row.propagationMinutes} minutes after a change`
 }
 
+const FORM_OF_EVIDENCE = {
+  listed: 'the app registration lists a secret that begins like it',
+  hintMismatch: 'the app registration lists no secret that begins like it',
+  missing: 'the app registration does not list the secret any more',
+} as const
+
+function describeEvidence({ workedBefore, secretLooksLikeId, storedSecret }: Evidence): string {
+  return [
+    workedBefore ? 'it worked before with the same settings' : '',
+    secretLooksLikeId ? 'the stored secret has the form of an ID' : '',
+    storedSecret === undefined ? '' : FORM_OF_EVIDENCE[storedSecret],
+  ]
+    .filter((text) => text !== '')
+    .join(' and ')
+}
+
+function meaningOf({ summary, causes, note = '', variants = [] }: Row): string {
+  const more = variants.map(
+    ({ when, causes: others }) => `When ${describeEvidence(when)}: ${causeText(others)}`,
+  )
+  const beside = note.replace(/(^| )Detail: \{detail\}$/, '')
+  return [summary, causeText(causes), beside, ...more].filter((text) => text !== '').join(' ')
+}
+
 function tableLine(row: Row): string {
   const number = row.row === null ? '' : ` (${row.row})`
   const step = row.guideStep === null ? '' : ` Guide: ${GUIDE_STEPS[row.guideStep]}.`
   const cells = [
     row.match.map(describeMatch).join('; ') || 'anything else',
-    fillText(`${row.summary} ${row.cause}`.replace(/ Detail: \{detail\}$/, ''), {}),
+    fillText(meaningOf(row), {}),
     RESPONSIBLE_NAMES[row.responsible],
     `${fillText(row.remedy, {})}${step}`,
     retryOf(row),

@@ -1,5 +1,6 @@
 import type { Row } from './row.ts'
 import { CLAIMS_ROWS } from './rows/claims.ts'
+import { GRAPH_ROWS } from './rows/graph.ts'
 import { NETWORK_ENTRA_ROWS, PROXY_ROWS } from './rows/network-entra.ts'
 import { NETWORK_SMTP_ROWS } from './rows/network-smtp.ts'
 import { SETTINGS_ROWS } from './rows/settings.ts'
@@ -33,6 +34,7 @@ export const CHAPTERS: readonly Chapter[] = [
   { title: 'SMTP: mailbox, rights and quotas', rows: SMTP_MAILBOX_ROWS },
   { title: 'SMTP: one message or recipient', rows: SMTP_MESSAGE_ROWS },
   { title: 'SMTP: session, load and offers', rows: SMTP_SESSION_ROWS },
+  { title: 'Microsoft Graph', rows: GRAPH_ROWS },
   { title: 'Unknown answers', rows: [...UNKNOWN_ROWS, NO_ROW] },
 ]
 

@@ -18,5 +18,19 @@ export interface DiagnosisContext {
   readonly applicationRbac: boolean
   /** When the credential or its settings last changed, epoch ms; a fresh change may still be spreading. */
   readonly changedAt: number | null
+  /** When the very step that now fails last succeeded with these same settings, epoch ms; null: never, or not known. */
+  readonly workedUntil: number | null
+  /** The stored client secret has the form of a Secret ID. */
+  readonly secretLooksLikeId: boolean
+  /** What Graph says about the application's secrets; absent when it was not asked. */
+  readonly graph?: GraphEvidence
   readonly now: number
+}
+
+export interface GraphEvidence {
+  /**
+   * listed: the application lists a secret that begins like the stored one; hintMismatch: none begins so;
+   * missing: the secret, known by its key ID, is not listed any more.
+   */
+  readonly storedSecret: 'listed' | 'hintMismatch' | 'missing'
 }

@@ -1,18 +1,23 @@
 import { MINUTE_MS, toIso } from '../platform/clock.ts'
 import type { Diagnosis } from './api.ts'
 import { CATALOGUE } from './catalogue.ts'
+import { causeText, workedSentence } from './cause.ts'
 import type { DiagnosisContext } from './context.ts'
 import type { Failure } from './failure.ts'
 import { fillCommand, fillText } from './fill.ts'
-import { matches } from './match.ts'
-import { placeholderValues } from './placeholders.ts'
+import { holds, matches } from './match.ts'
+import { minuteOf, placeholderValues } from './placeholders.ts'
 import { prepare, type Question, readAnswer } from './read-answer.ts'
-import type { Row } from './row.ts'
+import type { Row, Variant } from './row.ts'
 import { NO_ROW } from './rows/unknown.ts'
 
 function findRow(question: Question, context: DiagnosisContext): Row {
   const fits = (row: Row) => row.match.some((match) => matches(match, question, context))
   return CATALOGUE.find(fits) ?? NO_ROW
+}
+
+function findVariant(row: Row, context: DiagnosisContext): Variant | undefined {
+  return row.variants?.find(({ when }) => holds(when, context))
 }
 
 /** When a change that was made just now has reached all of Microsoft's servers; undefined when it has. */
@@ -23,16 +28,9 @@ function spreadingUntil(row: Row, { changedAt, now }: DiagnosisContext): number 
   return now < until ? until : undefined
 }
 
-/** `2026-11-23 12:42 UTC`, the minute rounded up. */
-function toMinute(at: number): string {
-  return `${toIso(at + 59_999)
-    .slice(0, 16)
-    .replace('T', ' ')} UTC`
-}
-
 function retryAfter(failure: Failure, row: Row): number | null {
-  const answered = failure.source === 'entra' ? failure.retryAfterMs : null
-  const wait = answered ?? row.retryAfterMs
+  const answers = failure.source === 'entra' || failure.source === 'graph'
+  const wait = (answers ? failure.retryAfterMs : null) ?? row.retryAfterMs
   return wait === undefined || !Number.isFinite(wait) ? null : Math.max(0, Math.ceil(wait))
 }
 
@@ -40,24 +38,35 @@ function retryAfter(failure: Failure, row: Row): number | null {
 export function diagnose(failure: Failure, context: DiagnosisContext): Diagnosis {
   const question = prepare(failure)
   const row = findRow(question, context)
+  const variant = findVariant(row, context)
+  const words = { ...row, ...variant }
   const answer = readAnswer(failure, context)
   const values = placeholderValues(question.failure, context, answer)
-  const remedy = fillText(row.remedy, values)
+  const remedy = fillText(words.remedy, values)
   const until = spreadingUntil(row, context)
+  const likelyCauses = words.causes.map((text) => fillText(text, values))
+  const known = [
+    variant?.when.workedBefore ? workedSentence(failure, context) : '',
+    causeText(likelyCauses),
+    row.note === undefined ? '' : fillText(row.note, values),
+  ]
   return {
     code: row.code,
     row: row.row,
-    summary: fillText(row.summary, values),
-    cause: fillText(row.cause, values),
-    responsible: row.responsible,
+    summary: fillText(words.summary, values),
+    cause: known.filter((text) => text !== '').join(' '),
+    likelyCauses,
+    responsible: words.responsible,
     remedy:
       until === undefined
         ? remedy
-        : `The settings were changed a short time ago: waiting for Microsoft, usually done by ${toMinute(until)}. If it still fails then: ${remedy}`,
-    commands: row.commands.map((command) => fillCommand(command, values)),
+        : // The minute rounded up.
+          `The settings were changed a short time ago: waiting for Microsoft, usually done by ${minuteOf(until + 59_999)}. If it still fails then: ${remedy}`,
+    commands: words.commands.map((command) => fillCommand(command, values)),
     retry: until === undefined ? row.retry : 'propagation',
     retryAfterMs: retryAfter(failure, row),
-    guideStep: row.guideStep,
+    waitingUntil: until === undefined ? null : toIso(until),
+    guideStep: words.guideStep,
     answer,
   }
 }

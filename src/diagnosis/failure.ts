@@ -9,6 +9,7 @@ export type Failure =
   | ClaimsFailure
   | SmtpReplyFailure
   | SmtpOfferFailure
+  | GraphFailure
 
 export type Outcome<Value> =
   | { readonly ok: true; readonly value: Value }
@@ -115,4 +116,19 @@ export interface SmtpOfferFailure {
   readonly host: string
   readonly offered: readonly string[]
   readonly wanted: string
+}
+
+/** An error answer of Microsoft Graph. */
+export interface GraphFailure {
+  readonly source: 'graph'
+  /** What was asked for, in plain words: `read the application’s credentials`. */
+  readonly operation: string
+  /** HTTP status. */
+  readonly status: number
+  /** Graph's `error.code`, such as Authorization_RequestDenied; empty when the answer has none. */
+  readonly code: string
+  readonly message: string
+  /** Header `request-id`, for Microsoft's support. */
+  readonly requestId: string | null
+  readonly retryAfterMs: number | null
 }

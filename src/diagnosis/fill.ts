@@ -20,8 +20,8 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
  * A PowerShell single-quoted string knows no escape but the doubled quote, and takes the typographic quotes
  * U+2018 to U+201B for quotes too (Microsoft: about_Quoting_Rules).
  */
-function quotePowerShell(value: string): string {
-  return `'${value.replace(/['\u2018-\u201b]/g, '$&$&')}'`
+export function quotePowerShell(value: string): string {
+  return `'${value.replace(CONTROL, ' ').replace(/['\u2018-\u201b]/g, '$&$&')}'`
 }
 
 /** POSIX.1-2024, XCU §2.2.2: nothing inside single quotes is special but the quote itself. */

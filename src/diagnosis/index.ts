@@ -10,13 +10,14 @@
  */
 export { Answer, Command, Diagnosis, Responsible, RetryClass } from './api.ts'
 export { CATALOGUE } from './catalogue.ts'
-export type { DiagnosisContext } from './context.ts'
+export type { DiagnosisContext, GraphEvidence } from './context.ts'
 export { diagnose } from './diagnose.ts'
 export type {
   CertificateFacts,
   ClaimsFailure,
   EntraFailure,
   Failure,
+  GraphFailure,
   Outcome,
   SettingsFailure,
   SmtpOfferFailure,
@@ -24,6 +25,8 @@ export type {
   SmtpStep,
   TransportFailure,
 } from './failure.ts'
+export { quotePowerShell } from './fill.ts'
+export { type GuideCommand, guideCommand } from './guide-commands.ts'
 export { GUIDE_STEPS, type GuideStep } from './guide-steps.ts'
 export type { Row } from './row.ts'
 export { diagnosisSentence, RESPONSIBLE_NAMES } from './sentence.ts'

@@ -2,7 +2,7 @@ import { looksInspected } from './certificate.ts'
 import type { DiagnosisContext } from './context.ts'
 import { isExchangeOnlineHost } from './microsoft-hosts.ts'
 import { normalise, type Question } from './read-answer.ts'
-import type { Given, Match } from './row.ts'
+import type { Evidence, Given, Match } from './row.ts'
 
 /** An absent list asks for nothing. */
 function oneOf<T>(wanted: readonly T[] | undefined, found: T): boolean {
@@ -81,5 +81,27 @@ export function matches(match: Match, question: Question, context: DiagnosisCont
         match.problems.includes(failure.problem) &&
         isGiven(match.given, failure.host, context.smtpPort, context)
       )
+    case 'graph':
+      return (
+        failure.source === 'graph' &&
+        within(match.status, failure.status) &&
+        oneOf(match.codes, failure.code) &&
+        says(words, match.fragments)
+      )
   }
+}
+
+/** Whether the evidence beside the answer is as a variant asks. */
+export function holds(evidence: Evidence, context: DiagnosisContext): boolean {
+  const { workedBefore, secretLooksLikeId, storedSecret } = evidence
+  return (
+    (workedBefore === undefined || workedBefore === hasWorked(context)) &&
+    (secretLooksLikeId === undefined || context.secretLooksLikeId) &&
+    (storedSecret === undefined || context.graph?.storedSecret === storedSecret)
+  )
+}
+
+/** A success from before the last change of the settings says nothing about them. */
+export function hasWorked({ changedAt, workedUntil }: DiagnosisContext): boolean {
+  return workedUntil !== null && (changedAt === null || changedAt <= workedUntil)
 }

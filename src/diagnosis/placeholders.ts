@@ -1,3 +1,4 @@
+import { toIso } from '../platform/clock.ts'
 import type { Answer } from './api.ts'
 import { describeCertificate } from './certificate.ts'
 import type { DiagnosisContext } from './context.ts'
@@ -28,6 +29,8 @@ export const PLACEHOLDERS = {
   policyIds: 'policy ID',
   offered: 'what the server offers',
   wanted: 'what the settings need',
+  operation: 'what Postern wanted to do',
+  workedUntil: 'when it last worked',
   answer: 'the answer',
 } as const
 
@@ -63,6 +66,11 @@ const PEERS = {
 /** `auth@contoso.com not allowed to send as from@contoso.com` */
 const SEND_AS = /not allowed to send as\s+([^\s;]+)/i
 const THUMBPRINT = /Thumbprint of key used by client:\s*'([0-9A-Fa-f]+)'/
+
+/** `2026-11-23 10:42 UTC` */
+export function minuteOf(at: number): string {
+  return `${toIso(at).slice(0, 16).replace('T', ' ')} UTC`
+}
 
 function httpsOrigin(authority: string | null): URL | undefined {
   if (authority === null || !URL.canParse(authority)) return undefined
@@ -100,36 +108,45 @@ function valuesOfFailure(failure: Failure, context: DiagnosisContext): Placehold
         offered: failure.offered.join(', ') || 'nothing',
         wanted: failure.wanted,
       }
+    case 'graph':
+      return { peer: PEERS.graph, operation: failure.operation, detail: failure.message }
   }
 }
 
-/** What is known now; an empty value counts as unknown. Nothing in it holds a secret. */
+/** The operator's own values; an empty value counts as unknown. Nothing in it holds a secret. */
+export function valuesOfContext(context: DiagnosisContext): PlaceholderValues {
+  const cloud = CLOUDS.get(context.cloud ?? 'worldwide')
+  const authority = httpsOrigin(context.authority)
+  return {
+    ...known({
+      clientId: context.clientId ?? '',
+      tenantId: context.tenantId ?? '',
+      objectId: context.servicePrincipalObjectId ?? '',
+      mailbox: context.mailbox,
+      sender: context.senderEmailAddress,
+      smtpHost: context.smtpHost,
+      smtpPort: String(context.smtpPort),
+      authority: authority?.origin ?? '',
+      authorityHost: authority?.host ?? '',
+      portal: cloud?.portal ?? 'https://portal.azure.com',
+      from: context.senderEmailAddress,
+      workedUntil: context.workedUntil === null ? '' : minuteOf(context.workedUntil),
+    }),
+    exchangeEnvironment: cloud?.environment ?? '',
+  }
+}
+
+/** These, and what the failure itself says. */
 export function placeholderValues(
   failure: Failure,
   context: DiagnosisContext,
   answer: Answer,
 ): PlaceholderValues {
-  const cloud = CLOUDS.get(context.cloud ?? 'worldwide')
-  const authority = httpsOrigin(context.authority)
-  const own = valuesOfFailure(failure, context)
-  const values: PlaceholderValues = {
-    clientId: context.clientId ?? '',
-    tenantId: context.tenantId ?? '',
-    objectId: context.servicePrincipalObjectId ?? '',
-    mailbox: context.mailbox,
-    sender: context.senderEmailAddress,
-    smtpHost: context.smtpHost,
-    smtpPort: String(context.smtpPort),
-    authority: authority?.origin ?? '',
-    authorityHost: authority?.host ?? '',
-    portal: cloud?.portal ?? 'https://portal.azure.com',
-    ...own,
-    from: own.from || context.senderEmailAddress,
-    answer: answer.text,
-  }
-  const known = Object.entries(values).filter(([, value]) => value !== '')
-  return {
-    ...Object.fromEntries(known.map(([name, value]) => [name, redact(value)])),
-    exchangeEnvironment: cloud?.environment ?? '',
-  }
+  const own = { ...valuesOfFailure(failure, context), answer: answer.text }
+  return { ...valuesOfContext(context), ...known(own) }
+}
+
+function known(values: PlaceholderValues): PlaceholderValues {
+  const filled = Object.entries(values).filter(([, value]) => value !== '')
+  return Object.fromEntries(filled.map(([name, value]) => [name, redact(value)]))
 }

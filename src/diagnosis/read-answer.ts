@@ -12,13 +12,14 @@ const MAILBOX_SERVER = /\[Hostname=([A-Za-z0-9.-]+)\]/i
 /** `530 5.7.57 Client not authenticated to send mail. Error: 535 5.7.139 …` */
 const EMBEDDED = /\bError:\s*((\d{3})[ -].*)$/is
 
-/** The words of a text for comparing: lower case, single blanks, no repeated codes of a multi-line reply. */
+/** A multi-line reply on one line, without the codes that each further line repeats (RFC 5321 §4.2.1). */
+function joinLines(text: string): string {
+  return text.replace(/\r?\n\d{3}[- ](?:[245]\.\d{1,3}\.\d{1,3}\s)?/g, ' ')
+}
+
+/** The words of a text for comparing: lower case, single blanks, one line. */
 export function normalise(text: string): string {
-  return text
-    .replace(/\r?\n\d{3}[- ](?:[245]\.\d{1,3}\.\d{1,3}\s)?/g, ' ')
-    .replace(/\s+/g, ' ')
-    .trim()
-    .toLowerCase()
+  return joinLines(text).replace(/\s+/g, ' ').trim().toLowerCase()
 }
 
 /** A reply with its enhanced code, also when only the text states it. */
@@ -31,7 +32,7 @@ function withEnhancedCode(reply: SmtpReplyFailure): SmtpReplyFailure {
 
 /** Exchange Online repeats an earlier AUTH error inside its 5.7.57: that one is the failure. */
 function unwrap(reply: SmtpReplyFailure): SmtpReplyFailure {
-  const inner = EMBEDDED.exec(reply.text)
+  const inner = EMBEDDED.exec(joinLines(reply.text))
   if (reply.enhancedCode !== '5.7.57' || inner === null) return reply
   return withEnhancedCode({
     ...reply,
@@ -62,6 +63,7 @@ const LONGEST_COMPARED = 16_000
 function wordsOf(failure: Failure): string {
   if (failure.source === 'smtp') return failure.text
   if (failure.source === 'entra') return failure.description
+  if (failure.source === 'graph') return `${failure.code} ${failure.message}`
   return failure.source === 'transport' ? failure.message : ''
 }
 
@@ -140,6 +142,17 @@ export function readAnswer(failure: Failure, context: DiagnosisContext): Answer 
         correlationId: correlation === null ? null : redact(correlation),
         sessionId: null,
         at: instant(failure.timestamp ?? TIMESTAMP.exec(description)?.[1]),
+      }
+    }
+    case 'graph': {
+      const { code, message, operation, requestId, status } = failure
+      return {
+        ...NOTHING,
+        source: 'graph',
+        step: operation,
+        text: redact(message === '' ? code : message),
+        code: code === '' ? `HTTP ${status}` : redact(code),
+        traceId: requestId === null ? null : redact(requestId),
       }
     }
     case 'smtp': {

@@ -1,5 +1,5 @@
 import type { Command, Responsible, RetryClass } from './api.ts'
-import type { DiagnosisContext } from './context.ts'
+import type { DiagnosisContext, GraphEvidence } from './context.ts'
 import type {
   ClaimsFailure,
   SettingsFailure,
@@ -10,7 +10,7 @@ import type {
 import type { GuideStep } from './guide-steps.ts'
 
 /**
- * One entry of the catalogue: data alone. `summary`, `cause`, `remedy` and `commands` are templates with the
+ * One entry of the catalogue: data alone. `summary`, `causes`, `note`, `remedy` and `commands` are templates with the
  * placeholders of placeholders.ts. In a command a placeholder stands for a whole quoted argument, so it never
  * stands inside quotes of the template.
  */
@@ -21,7 +21,10 @@ export interface Row {
   /** Any of these makes the row fit. */
   readonly match: readonly Match[]
   readonly summary: string
-  readonly cause: string
+  /** In the order of probability, a whole sentence each; none where the answer is not known. */
+  readonly causes: readonly string[]
+  /** What is known beside the causes: how long it takes, the detail of the answer. */
+  readonly note?: string
   readonly responsible: Responsible
   readonly remedy: string
   readonly commands: readonly Command[]
@@ -31,6 +34,27 @@ export interface Row {
   /** The wait when the answer itself names none. */
   readonly retryAfterMs?: number
   readonly guideStep: GuideStep | null
+  /** What evidence beside the answer makes of it; the first that fits replaces the words above. */
+  readonly variants?: readonly Variant[]
+}
+
+/** The same answer seen with more evidence: other causes come first, and sometimes another remedy. */
+export interface Variant {
+  readonly when: Evidence
+  readonly summary?: string
+  readonly causes: readonly string[]
+  readonly responsible?: Responsible
+  readonly remedy?: string
+  readonly commands?: readonly Command[]
+  readonly guideStep?: GuideStep
+}
+
+/** Every member that is present must hold. */
+export interface Evidence {
+  /** This very step worked before with the same settings. */
+  readonly workedBefore?: boolean
+  readonly secretLooksLikeId?: true
+  readonly storedSecret?: GraphEvidence['storedSecret']
 }
 
 /** Every member that is present must fit; a list fits when one of its entries does. */
@@ -41,6 +65,7 @@ export type Match =
   | ClaimsMatch
   | SmtpMatch
   | SmtpOfferMatch
+  | GraphMatch
 
 export interface SettingsMatch {
   readonly source: 'settings'
@@ -93,6 +118,16 @@ export interface SmtpOfferMatch {
   readonly source: 'smtp_offer'
   readonly problems: readonly SmtpOfferFailure['problem'][]
   readonly given?: Given
+}
+
+export interface GraphMatch {
+  readonly source: 'graph'
+  /** HTTP statuses, first and last. */
+  readonly status?: readonly [number, number]
+  /** Graph's error codes. */
+  readonly codes?: readonly string[]
+  /** Pieces of code and message. */
+  readonly fragments?: readonly string[]
 }
 
 /** What must be so in the operator's settings. */

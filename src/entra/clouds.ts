@@ -74,6 +74,24 @@ export const CLOUDS: Readonly<Record<CloudId, Cloud>> = {
   },
 }
 
+/** Whose API a token is for. */
+export type Resource = 'exchange' | 'graph'
+
+/** What a token for the resource is asked for. */
+export function scopeOf(cloud: Cloud, resource: Resource): string {
+  return resource === 'graph' ? `${cloud.graphUrl}/.default` : cloud.scope
+}
+
+/**
+ * Where an administrator grants all permissions of the application's registration at once. Without `scope` and
+ * `redirect_uri`, because the application has no registered address to be sent back to.
+ */
+export function adminConsentUrl(cloud: Cloud, tenantId: string, clientId: string): string {
+  const url = new URL(`${cloud.authority}/${encodeURIComponent(tenantId)}/adminconsent`)
+  url.searchParams.set('client_id', clientId)
+  return url.href
+}
+
 export function findCloud(id: string): Cloud | undefined {
   return Object.values(CLOUDS).find((cloud) => cloud.id === id)
 }

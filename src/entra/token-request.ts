@@ -5,10 +5,12 @@ import type { Failure, Outcome } from '../diagnosis/index.ts'
 import { type Clock, SECOND_MS } from '../platform/clock.ts'
 import { codeOf, messageOf } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
-import type { Secret } from '../platform/secret.ts'
-import type { Cloud } from './clouds.ts'
+import { type ClientCredential, secretTextsOf } from './client-credential.ts'
+import { type Cloud, type Resource, scopeOf } from './clouds.ts'
 import { excerpt, hideAll, parseJson, readErrorAnswer } from './error-answer.ts'
 import { readRetryAfter } from './retry-after.ts'
+import { clientAssertionClaims, signAssertion } from './signed-assertion.ts'
+import type { ThumbprintForm } from './thumbprint-choice.ts'
 import type { ConnectionTrace, EntraTransport, HttpsAnswer } from './transport.ts'
 
 export interface TokenRequest {
@@ -16,7 +18,9 @@ export interface TokenRequest {
   /** GUID or verified domain. */
   tenantId: string
   clientId: string
-  clientSecret: Secret
+  credential: ClientCredential
+  /** What the token is for; default Exchange Online. */
+  resource?: Resource | undefined
 }
 
 export interface IssuedToken {
@@ -39,7 +43,7 @@ const SuccessBody = Type.Object({
 })
 
 /**
- * One POST to the token endpoint with MSAL.
+ * One POST to the token endpoint with MSAL. `form` matters for certificates only.
  *
  * The application object is made for this request alone: MSAL's token cache and its refusal to call after a 429 or
  * 5xx live in that object, and both are kept by the token source instead. MSAL replaces what goes wrong by general
@@ -48,11 +52,19 @@ const SuccessBody = Type.Object({
 export async function requestToken(
   deps: { transport: EntraTransport; clock: Clock; log: Logger },
   request: TokenRequest,
+  form: ThumbprintForm = 'sha256',
 ): Promise<TokenAnswer> {
   const { transport, clock, log } = deps
-  const { cloud, tenantId, clientId, clientSecret } = request
-  const secret = clientSecret.reveal()
-  const hide = [secret, encodeURIComponent(secret)].filter((value) => value !== '')
+  const { cloud, tenantId, clientId, credential, resource = 'exchange' } = request
+  const tenantUrl = `${cloud.authority}/${encodeURIComponent(tenantId)}`
+  const tokenEndpoint = `${tenantUrl}/oauth2/v2.0/token`
+  const proof = await toProof(credential, { form, clientId, tokenEndpoint, now: clock.now() })
+  if (proof === undefined) {
+    const detail = 'the certificate or its private key cannot be used.'
+    return { outcome: refused(detail), connection: null }
+  }
+  // An assertion is good for ten minutes for whoever reads it.
+  const hide = [...secretTextsOf(credential), ...Object.values(proof)].filter((text) => text !== '')
   let seen: { outcome: Outcome<HttpsAnswer>; connection: ConnectionTrace | null } | undefined
 
   const networkClient: INetworkModule = {
@@ -79,25 +91,24 @@ export async function requestToken(
 
   let unsent = ''
   try {
-    const tenantUrl = `${cloud.authority}/${encodeURIComponent(tenantId)}`
     const application = new ConfidentialClientApplication({
       auth: {
         clientId,
-        clientSecret: secret,
+        ...proof,
         authority: tenantUrl,
         // With both, MSAL asks nobody where the endpoints are, whatever the cloud.
         knownAuthorities: [new URL(cloud.authority).host],
         authorityMetadata: JSON.stringify({
           issuer: `${tenantUrl}/v2.0`,
           authorization_endpoint: `${tenantUrl}/oauth2/v2.0/authorize`,
-          token_endpoint: `${tenantUrl}/oauth2/v2.0/token`,
+          token_endpoint: tokenEndpoint,
           jwks_uri: `${tenantUrl}/discovery/v2.0/keys`,
         }),
       },
       system: { networkClient },
     })
     await application.acquireTokenByClientCredential({
-      scopes: [cloud.scope],
+      scopes: [scopeOf(cloud, resource)],
       // The environment must not move the request to a regional host (MSAL_FORCE_REGION).
       azureRegion: 'DisableMsalForceRegion',
     })
@@ -116,6 +127,21 @@ export async function requestToken(
   const { failure, suberror } = readErrorAnswer({ status, body, retryAfterMs, hide })
   log.debug({ status, codes: failure.codes, suberror }, 'token request refused')
   return { outcome: { ok: false, failure }, connection }
+}
+
+/**
+ * The credential in MSAL's form; undefined when the certificate or its key cannot be used. MSAL would sign with the
+ * machine's time and without leeway, so the assertion is made here.
+ */
+async function toProof(
+  credential: ClientCredential,
+  facts: { form: ThumbprintForm; clientId: string; tokenEndpoint: string; now: number },
+): Promise<{ clientSecret: string } | { clientAssertion: string } | undefined> {
+  if (credential.type === 'clientSecret') return { clientSecret: credential.value.reveal() }
+  const { form, clientId, tokenEndpoint, now } = facts
+  const claims = clientAssertionClaims(clientId, tokenEndpoint)
+  const clientAssertion = await signAssertion({ credential, form, claims, now })
+  return clientAssertion === undefined ? undefined : { clientAssertion }
 }
 
 /** MSAL refused before anything was sent, for example an empty secret or the tenant `common`. */

@@ -1,10 +1,12 @@
-import { createHash } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import type { Failure, Outcome } from '../diagnosis/index.ts'
 import { type Clock, MINUTE_MS, SECOND_MS } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import { Secret } from '../platform/secret.ts'
 import { readClaims, type TokenClaims } from './claims.ts'
+import { fingerprintOf } from './client-credential.ts'
+import { scopeOf } from './clouds.ts'
+import { createThumbprintChoice } from './thumbprint-choice.ts'
 import { requestToken, type TokenRequest } from './token-request.ts'
 import type { ConnectionTrace, EntraTransport } from './transport.ts'
 
@@ -61,7 +63,7 @@ interface Mark {
   monotonicMs: number
 }
 
-/** What is known for one application with one secret. */
+/** What is known for one application with one credential and scope. */
 interface Entry {
   readonly application: string
   token?: { value: AccessToken; since: Mark; lifetimeMs: number } | undefined
@@ -75,6 +77,7 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
   const entries = new Map<string, Entry>()
   /** The last request of each application: the next one starts when it has ended. */
   const tails = new Map<string, Promise<unknown>>()
+  const choose = createThumbprintChoice()
 
   const mark = (): Mark => ({ at: clock.now(), monotonicMs: monotonicMs() })
 
@@ -98,9 +101,9 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
 
   function entryOf(request: TokenRequest): Entry {
     const application = applicationOf(request.tenantId, request.clientId)
-    const { cloud, clientSecret } = request
-    const fingerprint = createHash('sha256').update(clientSecret.reveal()).digest('base64')
-    const key = [application, cloud.authority, cloud.scope, fingerprint].join(' ')
+    const { cloud, credential, resource = 'exchange' } = request
+    const scope = scopeOf(cloud, resource)
+    const key = [application, cloud.authority, scope, fingerprintOf(credential)].join(' ')
     const known = entries.get(key)
     if (known !== undefined) return known
     for (const [other, entry] of entries) if (isIdle(entry)) entries.delete(other)
@@ -124,7 +127,11 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
 
   async function ask(request: TokenRequest, entry: Entry): Promise<TokenOutcome> {
     const since = mark()
-    const { outcome, connection } = await requestToken(deps, request)
+    const { application } = entry
+    const { outcome, connection } = await choose(
+      { application, credential: request.credential },
+      (form) => requestToken(deps, request, form),
+    )
     const trace = { fromCache: false, requestMs: Math.max(0, clock.now() - since.at), connection }
     if (!outcome.ok) return settle(entry, outcome.failure, trace)
     const { token, lifetimeMs } = outcome.value

@@ -17,6 +17,8 @@ export interface HttpsRequest {
   url: URL
   headers?: Readonly<Record<string, string>> | undefined
   body?: string | undefined
+  /** False: sent once only, because a request that broke off may have changed something. Default true. */
+  repeatable?: boolean | undefined
   signal?: AbortSignal | undefined
 }
 
@@ -155,7 +157,9 @@ export function createEntraTransport(deps: EntraTransportDeps): EntraTransport {
       try {
         const answer = await attempt(request, limit, id).catch((error: unknown) => {
           // The server may close a kept connection at the moment of its use: that says nothing about the request.
-          if (!(entry.connection?.reused && isClosed(error)) || limit.aborted) throw error
+          const { repeatable = true } = request
+          if (!(repeatable && entry.connection?.reused && isClosed(error))) throw error
+          if (limit.aborted) throw error
           return attempt(request, limit, id)
         })
         return { outcome: judge(request, answer), connection: entry.connection }

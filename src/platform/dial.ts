@@ -3,6 +3,7 @@ import { request as httpRequest } from 'node:http'
 import { isIP, type Socket, connect as tcpConnect } from 'node:net'
 import { type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { codeOf, messageOf } from './errors.ts'
+import { connectBySocks, isSocks, SOCKS_PORT } from './socks.ts'
 import type { Trust } from './trust.ts'
 
 /** Where a connection failed; the same words as in the diagnosis of transport failures. */
@@ -46,7 +47,10 @@ export interface DialTarget {
   port: number
 }
 
-/** Opens a TCP connection, through an HTTP proxy (RFC 9110 §9.3.6 CONNECT) when one is given. */
+/**
+ * Opens a TCP connection, when one is given through a proxy: `http:` or `https:` (RFC 9110 §9.3.6 CONNECT), or
+ * `socks5:`. The proxy resolves the name.
+ */
 export async function openTcp(
   options: DialTarget & { proxy?: URL | undefined; trust: Trust; signal: AbortSignal },
 ): Promise<Socket> {
@@ -143,6 +147,10 @@ async function openTunnel(
   let carrier: Socket | undefined
   try {
     carrier = await openToProxy({ proxy, trust, signal })
+    if (isSocks(proxy)) {
+      await connectBySocks({ socket: carrier, proxy, host, port, signal })
+      return carrier
+    }
     const { socket, status, head } = await tunnelAnswer({ carrier, proxy, authority, signal })
     if (status !== 200) {
       throw new DialError(`it answered CONNECT ${authority} with ${status}`, {
@@ -172,7 +180,8 @@ async function openToProxy(options: {
   const { proxy, trust, signal } = options
   const encrypted = proxy.protocol === 'https:'
   const host = proxy.hostname.replace(/^\[(.*)\]$/, '$1')
-  const port = Number(proxy.port || (encrypted ? 443 : 80))
+  const usual = isSocks(proxy) ? SOCKS_PORT : encrypted ? 443 : 80
+  const port = Number(proxy.port || usual)
   const socket = await openTcp({ host, port, trust, signal })
   if (!encrypted) return socket
   return openTls({ socket, host, secureContext: trust.secureContext, signal })

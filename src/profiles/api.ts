@@ -41,11 +41,76 @@ export const ClientSecretInput = Type.Object(
   closed,
 )
 
+/** On the way in. Both parts may be left out when the stored ones shall stay. */
+export const CertificateInput = Type.Object(
+  {
+    type: Type.Literal('certificate'),
+    certificate: Type.Optional(
+      Type.String({
+        description: 'PEM; the same certificate must be uploaded to the app registration',
+      }),
+    ),
+    privateKey: Type.Optional(
+      Type.String({
+        writeOnly: true,
+        description: 'PEM, RSA with 2048 bits or more, without passphrase',
+      }),
+    ),
+  },
+  closed,
+)
+
+export const CredentialInput = Type.Union([ClientSecretInput, CertificateInput])
+export type CredentialInput = Static<typeof CredentialInput>
+
 export const CloudId = Type.Enum(['worldwide', 'usGovHigh', 'usGovDod', 'china', 'custom'], {
   description: 'Microsoft cloud of the tenant; custom only with POSTERN_ALLOW_CUSTOM_CLOUD=true',
   default: 'worldwide',
 })
 export type CloudId = Static<typeof CloudId>
+
+export const RENEWAL_DEFAULTS = { daysBefore: 14, lifetimeDays: 180, graceDays: 7 }
+
+const renewalDays = {
+  daysBefore: Type.Integer({
+    minimum: 1,
+    maximum: 90,
+    description: 'So many days before the end of the secret',
+    default: RENEWAL_DEFAULTS.daysBefore,
+  }),
+  lifetimeDays: Type.Integer({
+    minimum: 7,
+    maximum: 730,
+    description: 'Life of the new secret; shorter when a policy of the tenant asks for it',
+    default: RENEWAL_DEFAULTS.lifetimeDays,
+  }),
+  graceDays: Type.Integer({
+    minimum: 0,
+    maximum: 90,
+    description: 'The former secret is removed at Microsoft Entra so many days after the exchange',
+    default: RENEWAL_DEFAULTS.graceDays,
+  }),
+}
+
+/** Off unless it is switched on: the application needs Application.ReadWrite.OwnedBy for it. */
+export const Renewal = Type.Object(
+  { enabled: Type.Boolean(), ...renewalDays },
+  { ...closed, description: 'Renewal of the client secret without a person' },
+)
+export type Renewal = Static<typeof Renewal>
+
+export const RenewalInput = Type.Object(
+  {
+    enabled: Type.Boolean({
+      description: 'Needs the Graph permission Application.ReadWrite.OwnedBy for the application',
+    }),
+    daysBefore: Type.Optional(renewalDays.daysBefore),
+    lifetimeDays: Type.Optional(renewalDays.lifetimeDays),
+    graceDays: Type.Optional(renewalDays.graceDays),
+  },
+  { ...closed, description: 'Renewal of the client secret without a person; off by default' },
+)
+export type RenewalInput = Static<typeof RenewalInput>
 
 const exchangeOnlineBase = {
   type: Type.Literal('exchangeOnline'),
@@ -75,7 +140,8 @@ export const ExchangeOnlineInput = Type.Object(
           'The right comes from Exchange’s RBAC for Applications, so the token carries no SMTP.SendAsApp role',
       }),
     ),
-    credential: ClientSecretInput,
+    credential: CredentialInput,
+    renewal: Type.Optional(RenewalInput),
   },
   closed,
 )
@@ -121,6 +187,10 @@ export const ProfileInput = Type.Object(
 )
 export type ProfileInput = Static<typeof ProfileInput>
 
+export const ExpirySource = Type.Enum(['none', 'typed', 'graph', 'proven', 'certificate'], {
+  description: 'Where the end date comes from; proven: from a refusal of Microsoft Entra',
+})
+
 export const CredentialView = Type.Object(
   {
     type: Type.Enum(['clientSecret', 'password', 'certificate']),
@@ -129,15 +199,34 @@ export const CredentialView = Type.Object(
       description: 'false: sealed with another master key; enter it again',
     }),
     hint: Type.Union([Type.String(), Type.Null()], {
-      description: 'First three characters of a client secret, as the portal shows them',
+      description:
+        'First three characters of a client secret, or the SHA-1 thumbprint of a certificate, as the portal shows them',
     }),
     expiresAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
-    expirySource: Type.Enum(['none', 'typed', 'graph', 'proven']),
+    expirySource: ExpirySource,
     addedAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),
   },
   closed,
 )
 export type CredentialView = Static<typeof CredentialView>
+
+/** One of the credentials of a profile: never a secret. */
+export const CredentialVersionView = Type.Object(
+  {
+    ...Type.Omit(CredentialView, ['set', 'addedAt']).properties,
+    id: Type.String(),
+    state: Type.Enum(['active', 'staged', 'fallback'], {
+      description:
+        'active: in use; staged: new, is being proven; fallback: the former one, used when Microsoft refuses the active one',
+    }),
+    addedAt: Type.String({ format: 'date-time' }),
+    refusedAt: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+      description: 'When Microsoft refused it for good; such a one is not used by itself',
+    }),
+  },
+  closed,
+)
+export type CredentialVersionView = Static<typeof CredentialVersionView>
 
 export const ExchangeOnlineView = Type.Object(
   {
@@ -149,6 +238,7 @@ export const ExchangeOnlineView = Type.Object(
     username: Type.Union([Type.String(), Type.Null()]),
     applicationRbac: Type.Boolean(),
     credential: CredentialView,
+    renewal: Type.Optional(Renewal),
   },
   closed,
 )

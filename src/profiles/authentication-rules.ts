@@ -1,22 +1,30 @@
 import { Value } from 'typebox/value'
 import type { Secret } from '../platform/secret.ts'
-import { CloudId } from './api.ts'
+import { CloudId, RENEWAL_DEFAULTS, type Renewal, RenewalInput } from './api.ts'
 import { readCustomCloud } from './custom-cloud.ts'
 import { readEmailAddress } from './email-address.ts'
 import type { Findings } from './findings.ts'
 import { readClientId, readTenantId } from './identifiers.ts'
-import { readClientSecret, readExpiresAt, readPassword } from './secret-rules.ts'
+import {
+  type CertificateFacts,
+  readCertificatePair,
+  readClientSecret,
+  readExpiresAt,
+  readPassword,
+} from './secret-rules.ts'
 import type { StoredAuthentication } from './settings.ts'
 import { isRecord } from './shape.ts'
 import { readText } from './text.ts'
 
 /** The credential that an input brings along. */
 export interface SecretDraft {
-  readonly type: 'clientSecret' | 'password'
+  readonly type: 'clientSecret' | 'password' | 'certificate'
   /** Undefined: the stored one stays. */
   readonly value: Secret | undefined
   /** Undefined: not said. */
   readonly expiresAt: number | null | undefined
+  /** Of a new certificate, what it says about itself. */
+  readonly certificate?: CertificateFacts
 }
 
 export interface AuthenticationDraft {
@@ -84,9 +92,8 @@ function readExchangeOnline(
     findings,
   )
   const credential = isRecord(given['credential']) ? given['credential'] : {}
-  const place = 'authentication.credential'
-  const value = readClientSecret(credential['value'], `${place}.value`, findings)
-  const expiresAt = readExpiresAt(credential['expiresAt'], `${place}.expiresAt`, findings)
+  const secret = readCredential(credential, 'authentication.credential', findings)
+  const renewal = readRenewal(given['renewal'], 'authentication.renewal', findings)
   if (cloudId === undefined || tenantId === undefined || clientId === undefined) return undefined
   return {
     authentication: {
@@ -97,7 +104,42 @@ function readExchangeOnline(
       clientId,
       username: username || null,
       applicationRbac: given['applicationRbac'] === true,
+      ...(renewal !== undefined && { renewal }),
     },
-    secret: { type: 'clientSecret', value, expiresAt },
+    secret,
   }
+}
+
+/** With its defaults; undefined when it is left out, or wrong after telling the problem. */
+function readRenewal(value: unknown, field: string, findings: Findings): Renewal | undefined {
+  if (!Value.Check(RenewalInput, value)) return undefined
+  const renewal = { ...RENEWAL_DEFAULTS, ...value }
+  if (renewal.lifetimeDays <= renewal.daysBefore + renewal.graceDays) {
+    findings.problem(
+      `${field}.lifetimeDays`,
+      `A secret of ${renewal.lifetimeDays} days would be renewed again before its former one is gone: enter more days than daysBefore and graceDays together.`,
+    )
+    return undefined
+  }
+  return renewal
+}
+
+/** A credential of Microsoft Entra, at the place `field` of the input. */
+export function readCredential(
+  given: Readonly<Record<string, unknown>>,
+  field: string,
+  findings: Findings,
+): SecretDraft {
+  if (given['type'] === 'certificate') {
+    const pair = readCertificatePair(given, field, findings)
+    return {
+      type: 'certificate',
+      value: pair?.sealable,
+      expiresAt: undefined,
+      ...(pair !== undefined && { certificate: pair.facts }),
+    }
+  }
+  const value = readClientSecret(given['value'], `${field}.value`, findings)
+  const expiresAt = readExpiresAt(given['expiresAt'], `${field}.expiresAt`, findings)
+  return { type: 'clientSecret', value, expiresAt }
 }

@@ -82,7 +82,7 @@ async function write(
   }
 }
 
-async function changedMeanwhile(store: ProfileStore, trx: Executor, id: string) {
+export async function changedMeanwhile(store: ProfileStore, trx: Executor, id: string) {
   const present = await store.read(trx, id)
   return profileChanged(id, present === undefined ? null : present[0].version)
 }
@@ -93,9 +93,10 @@ async function writeCredential(
   trx: Executor,
 ): Promise<void> {
   const { credential, profile }: StoredProfile = after
-  if (step === 'remove') await store.removeCredentials(trx, profile.id)
+  // A secret that is entered counts for all: what was staged or kept before it would overrule it one day.
+  if (step === 'remove' || step === 'insert') await store.removeCredentials(trx, profile.id)
   if (credential === null) return
-  if (step === 'insert') await store.replaceCredential(trx, profile.id, credential)
+  if (step === 'insert') await store.insertCredential(trx, profile.id, credential)
   if (step === 'expiry') await store.updateExpiry(trx, credential.facts)
 }
 

@@ -5,14 +5,14 @@ import type { EventBus } from '../platform/events.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Storage } from '../storage/index.ts'
 import { commit } from './commit.ts'
+import { createCredentialVersions } from './credential-versions.ts'
 import { planDesiredState } from './desired.ts'
 import { AGENT, createExpiryRecorder } from './expiry-recorder.ts'
 import { createTurns } from './in-turn.ts'
 import { createMemory } from './memory.ts'
-import { openCredential, planChange } from './plan-change.ts'
+import { planChange } from './plan-change.ts'
 import type { ProfileEvents, Profiles } from './profile.ts'
 import {
-  customCloudOff,
   profileChanged,
   profileExists,
   profileInvalid,
@@ -48,8 +48,8 @@ export async function createProfiles(deps: ProfilesDeps): Promise<Profiles> {
   const { db, keyRing } = storage
   const store = createProfileStore()
 
-  const toStored = (row: ProfileRow, credential: CredentialRow | undefined): StoredProfile => {
-    const stored = readStoredProfile(row, credential, {
+  const toStored = (row: ProfileRow, credentials: readonly CredentialRow[]): StoredProfile => {
+    const stored = readStoredProfile(row, credentials, {
       keyRing,
       allowCustomCloud,
       now: clock.now(),
@@ -132,13 +132,14 @@ export async function createProfiles(deps: ProfilesDeps): Promise<Profiles> {
     get: (id) => getStored(id).profile,
     find: (id) => memory.find(id)?.profile,
 
-    async secretOf(id) {
-      const { credential, settings } = getStored(id)
-      const { authentication } = settings
-      const isCustom = authentication.type === 'exchangeOnline' && authentication.cloud === 'custom'
-      if (isCustom && !allowCustomCloud) throw customCloudOff(id)
-      return credential === null ? undefined : await openCredential(keyRing, credential)
-    },
+    ...createCredentialVersions({
+      ...committing,
+      planning,
+      inTurn,
+      getStored,
+      getEditable: (id) => getEditable(id, undefined),
+      save: (id, run) => save([id], run),
+    }),
 
     create: (input, actor) =>
       inTurn(async () => {

@@ -24,7 +24,9 @@ export function changesConnection(before: StoredProfile, after: StoredProfile): 
   if (before.credential?.facts.id !== after.credential?.facts.id) return true
   if (mailboxOf(before.profile) !== mailboxOf(after.profile)) return true
   return changedSettings(before.settings, after.settings).some(
-    (path) => path.startsWith('server.') || path.startsWith('authentication.'),
+    (path) =>
+      path.startsWith('server.') ||
+      (path.startsWith('authentication.') && !path.startsWith('authentication.renewal')),
   )
 }
 

@@ -48,6 +48,7 @@ export function createExpiryRecorder(deps: {
           settings: before.settings,
           damaged: before.damaged,
           credential: { ...credential, facts },
+          others: before.others,
         },
         view(),
       )

@@ -7,18 +7,25 @@
  * changes what somebody else has changed meanwhile is refused. A damaged row or a secret that cannot be opened is
  * served as far as it can be read, so that it can be repaired.
  *
- * States of a profile: managed (it comes from the settings file and is read-only elsewhere) or not. Of its credential: none,
- * active, ended (by date, or proven by Entra).
+ * States of a profile: managed (it comes from the settings file and is read-only elsewhere) or not. Of its credentials:
+ * staged (being proven) -> active -> fallback (the former one, used when Entra refuses the active one for good) ->
+ * removed at its end. At most one of each; each exchange is one commit. Staging leaves the profile's version (its ETag)
+ * as it is; an exchange of the active credential is a new version, so that nobody who read the former one writes its
+ * date to the new one. A secret that is entered with the settings counts at once and removes staged and fallback.
+ * A client secret ends by the typed date, or when Entra says so; a certificate by its own date.
  *
  * What survives a crash: every change whose promise resolved, whole. A change under way is either there or not.
  */
 export {
   AuthenticationInput,
   CloudId,
+  CredentialInput,
+  CredentialVersionView,
   CredentialView,
   ProfileId,
   ProfileInput,
   ProfileView,
+  Renewal,
   Security,
   ServerDetails,
   Warning,
@@ -26,10 +33,14 @@ export {
 export { createProfiles, type ProfilesDeps } from './create-profiles.ts'
 export { readEmailAddress } from './email-address.ts'
 export { createFindings, type Findings } from './findings.ts'
+export type { OpenedCredential } from './opened-credential.ts'
 export {
   type Authentication,
   type BasicAuthentication,
   type CredentialFacts,
+  type CredentialState,
+  type CredentialVersion,
+  type CredentialVersions,
   type DesiredOutcome,
   type DesiredPlan,
   type ExchangeOnlineAuthentication,
@@ -40,4 +51,4 @@ export {
   type Profiles,
 } from './profile.ts'
 export { PROFILES_TAG, profileRoutes } from './routes.ts'
-export { toView } from './view.ts'
+export { toVersionView, toView } from './view.ts'

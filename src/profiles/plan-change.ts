@@ -6,6 +6,8 @@ import type { Secret } from '../platform/secret.ts'
 import type { KeyRing } from '../storage/index.ts'
 import type { SecretDraft } from './authentication-rules.ts'
 import { bindingChanges, changedSettings } from './differences.ts'
+import type { CredentialFacts } from './profile.ts'
+import { timeProblem } from './secret-rules.ts'
 import { CREDENTIAL_TABLE, SEALED_COLUMN } from './store.ts'
 import { type StoredCredential, type StoredProfile, toStoredProfile } from './stored-profile.ts'
 import type { Draft } from './validate.ts'
@@ -56,6 +58,12 @@ export async function planChange(
 
   const now = deps.clock.now()
   const { credential, step } = await planCredential(deps, draft, before, options)
+  const certificate = step === 'insert' ? draft.secret?.certificate : undefined
+  const untimely = certificate && timeProblem(certificate, now)
+  if (untimely !== undefined) {
+    const field = 'authentication.credential.certificate'
+    return { change: undefined, problems: [{ field, message: untimely }] }
+  }
   const after = toStoredProfile(
     {
       id: draft.id,
@@ -66,6 +74,7 @@ export async function planChange(
       settings: draft.settings,
       damaged: false,
       credential,
+      others: step === 'keep' || step === 'expiry' ? (before?.others ?? []) : [],
     },
     { allowCustomCloud: deps.allowCustomCloud, now },
   )
@@ -81,11 +90,29 @@ function askedAgain(draft: Draft, before: StoredProfile): FieldProblem | undefin
   if (draft.secret === undefined || draft.secret.value !== undefined) return undefined
   if (before.credential === null) return undefined
   const reasons = bindingChanges(before.settings, draft.settings)
+  const { type } = before.credential.facts
+  const { type: wanted } = draft.secret
+  if (reasons.length === 0 && type !== wanted && wanted !== 'password') {
+    const [name, part] =
+      wanted === 'certificate'
+        ? ['certificate and its private key are', 'certificate']
+        : ['client secret is', 'value']
+    const message = `The ${name} missing: enter what shall take the place of the stored credential.`
+    return { field: `authentication.credential.${part}`, message }
+  }
   if (reasons.length === 0) return undefined
   const because = `is asked for again because ${reasons.join(' and ')} changed: enter it, so that a stored secret never reaches a place it was not meant for.`
-  return draft.secret.type === 'password'
-    ? { field: 'authentication.password', message: `The password ${because}` }
-    : { field: 'authentication.credential.value', message: `The client secret ${because}` }
+  switch (wanted) {
+    case 'password':
+      return { field: 'authentication.password', message: `The password ${because}` }
+    case 'clientSecret':
+      return { field: 'authentication.credential.value', message: `The client secret ${because}` }
+    case 'certificate':
+      return {
+        field: 'authentication.credential.privateKey',
+        message: `The certificate with its private key ${because}`,
+      }
+  }
 }
 
 interface PlannedCredential {
@@ -111,7 +138,10 @@ async function planCredential(
     return { credential: await sealNew(deps, secret, given), step: 'insert' }
   }
   if (current === undefined || current === null) {
-    return { credential: null, step: before?.damaged === true ? 'remove' : 'keep' }
+    const isStale =
+      before !== undefined && bindingChanges(before.settings, draft.settings).length > 0
+    const mayHaveOne = before?.damaged === true || (isStale && before.others.length > 0)
+    return { credential: null, step: mayHaveOne ? 'remove' : 'keep' }
   }
   if (given !== undefined && !(await holds(deps.keyRing, current, given))) {
     return { credential: await sealNew(deps, secret, given), step: 'insert' }
@@ -137,9 +167,9 @@ function planExpiry(
   }
 }
 
-async function sealNew(
-  deps: PlanDeps,
-  { type, expiresAt }: SecretDraft,
+export async function sealNew(
+  deps: Pick<PlanDeps, 'keyRing' | 'clock'>,
+  { type, expiresAt, certificate }: SecretDraft,
   value: Secret,
 ): Promise<StoredCredential> {
   const id = newId()
@@ -153,16 +183,29 @@ async function sealNew(
       id,
       type,
       // The portal and Graph show as much of a client secret; a password shows nothing.
-      hint: type === 'clientSecret' ? value.reveal().slice(0, HINT_LENGTH) : '',
-      expiresAt: expiresAt ?? null,
-      expirySource: expiresAt === null || expiresAt === undefined ? 'none' : 'typed',
+      hint:
+        certificate?.thumbprint ??
+        (type === 'clientSecret' ? value.reveal().slice(0, HINT_LENGTH) : ''),
+      ...endOf(certificate?.notAfter, expiresAt),
       createdAt: deps.clock.now(),
       readable: true,
+      state: 'active',
+      keyId: null,
+      sendTo: null,
+      refusedAt: null,
     },
   }
 }
 
-export async function openCredential(
+function endOf(
+  stated: number | undefined,
+  typed: number | null | undefined,
+): Pick<CredentialFacts, 'expiresAt' | 'expirySource'> {
+  if (stated !== undefined) return { expiresAt: stated, expirySource: 'certificate' }
+  return { expiresAt: typed ?? null, expirySource: typeof typed === 'number' ? 'typed' : 'none' }
+}
+
+export async function openSealed(
   keyRing: KeyRing,
   { sealed, facts }: StoredCredential,
 ): Promise<Secret> {
@@ -174,9 +217,13 @@ export async function openCredential(
 }
 
 /** Whether the stored secret is this one. One that cannot be opened counts as another, so that it gets replaced. */
-async function holds(keyRing: KeyRing, current: StoredCredential, given: Secret): Promise<boolean> {
+export async function holds(
+  keyRing: KeyRing,
+  current: StoredCredential,
+  given: Secret,
+): Promise<boolean> {
   try {
-    const stored = Buffer.from((await openCredential(keyRing, current)).reveal())
+    const stored = Buffer.from((await openSealed(keyRing, current)).reveal())
     const entered = Buffer.from(given.reveal())
     return stored.length === entered.length && timingSafeEqual(stored, entered)
   } catch (error) {
@@ -185,15 +232,19 @@ async function holds(keyRing: KeyRing, current: StoredCredential, given: Secret)
   }
 }
 
+function secretFieldOf({ settings, credential }: StoredProfile): string {
+  if (settings.authentication.type === 'basic') return 'authentication.password'
+  return credential?.facts.type === 'certificate'
+    ? 'authentication.credential.certificate'
+    : 'authentication.credential.value'
+}
+
 function changedFields(
   before: StoredProfile,
   after: StoredProfile,
   step: CredentialStep,
 ): readonly string[] {
-  const secretField =
-    after.settings.authentication.type === 'basic'
-      ? 'authentication.password'
-      : 'authentication.credential.value'
+  const secretField = secretFieldOf(after)
   return [
     ...changedSettings(before.settings, after.settings),
     ...(step === 'insert' || step === 'remove' ? [secretField] : []),

@@ -1,7 +1,7 @@
 import type { Actor } from '../access/index.ts'
 import type { Cloud } from '../entra/index.ts'
-import type { Secret } from '../platform/secret.ts'
-import type { CloudId, ServerDetails, Warning } from './api.ts'
+import type { CloudId, Renewal, ServerDetails, Warning } from './api.ts'
+import type { OpenedCredential } from './opened-credential.ts'
 
 /** A profile as the agent uses it: complete, validated, without any secret. */
 export interface Profile {
@@ -42,6 +42,8 @@ export interface ExchangeOnlineAuthentication {
   /** As stored: null means the sender email address. */
   readonly username: string | null
   readonly applicationRbac: boolean
+  /** Absent: off. */
+  readonly renewal?: Renewal
 }
 
 export interface CredentialFacts {
@@ -49,10 +51,23 @@ export interface CredentialFacts {
   readonly type: 'clientSecret' | 'password' | 'certificate'
   readonly hint: string
   readonly expiresAt: number | null
-  readonly expirySource: 'none' | 'typed' | 'graph' | 'proven'
+  readonly expirySource: 'none' | 'typed' | 'graph' | 'proven' | 'certificate'
   readonly createdAt: number
   /** false: sealed with another master key. */
   readonly readable: boolean
+}
+
+export type CredentialState = 'active' | 'staged' | 'fallback'
+
+/** A profile holds at most one credential of each state. */
+export interface CredentialVersion extends CredentialFacts {
+  readonly state: CredentialState
+  /** The secret's ID at Entra, where it is known. */
+  readonly keyId: string | null
+  /** Of a staged one: who gets the message that is part of its proof. */
+  readonly sendTo: string | null
+  /** When Entra refused it for good: it is not used by itself any more. */
+  readonly refusedAt: number | null
 }
 
 /** The mailbox that logs in: the user name where one is set, else the sender. */
@@ -62,14 +77,12 @@ export function mailboxOf(profile: Profile): string {
   return authentication.username ?? profile.senderEmailAddress
 }
 
-export interface Profiles {
+export interface Profiles extends CredentialVersions {
   /** From memory, in the order of their ids. */
   list(): readonly Profile[]
   /** Throws profile_not_found. */
   get(id: string): Profile
   find(id: string): Profile | undefined
-  /** Opens the active credential. Throws secret_unreadable; undefined when none is stored. */
-  secretOf(id: string): Promise<Secret | undefined>
   /** `input` is checked against ProfileInput and by the rules of validate.ts; every problem at once. */
   create(input: unknown, actor: Actor): Promise<Profile>
   /** `version`: what the caller has read (If-Match); another one now is profile_changed (precondition_failed). */
@@ -87,6 +100,44 @@ export interface Profiles {
   recordEnded(profileId: string, credentialId: string, at: number): Promise<void>
   /** Takes that back: Entra has accepted the credential after all. Its end date is unknown then. */
   recordAlive(profileId: string, credentialId: string): Promise<void>
+}
+
+/**
+ * The credentials of a profile. None of these changes touches the settings. Staging leaves the profile as it is, with
+ * its version; what exchanges the active credential makes a new version of the profile.
+ */
+export interface CredentialVersions {
+  /** The active one first, then the staged one, then the fallback. */
+  credentials(id: string): readonly CredentialVersion[]
+  /** The active one unless another state is named. Throws secret_unreadable; undefined when there is none. */
+  openCredential(id: string, state?: CredentialState): Promise<OpenedCredential | undefined>
+  /**
+   * Stores a new credential beside the active one, in place of one that was staged before. Throws profile_invalid,
+   * profile_managed, and credential_in_use when it is the active one.
+   */
+  stageCredential(
+    id: string,
+    input: unknown,
+    options: { actor: Actor; sendTo?: string | null; keyId?: string | null },
+  ): Promise<CredentialVersion>
+  /**
+   * The staged one becomes the active one, the active one the fallback unless it has ended; one commit. False when
+   * `credentialId` is not staged any more.
+   */
+  activateStaged(id: string, options: { credentialId: string; actor: Actor }): Promise<boolean>
+  /** `reason`: for the audit. False when it is not staged any more. */
+  discardStaged(
+    id: string,
+    options: { credentialId: string; actor: Actor; reason: string },
+  ): Promise<boolean>
+  dropFallback(id: string, options: { credentialId: string; reason: string }): Promise<boolean>
+  /**
+   * Entra refused the active credential `refusedId` for good: the fallback takes its place, and the refused one
+   * becomes a fallback that is not used by itself. False when there is none to fall back to.
+   */
+  useFallback(id: string, options: { refusedId: string; reason: string }): Promise<boolean>
+  /** Entra refused the fallback, too: it is not tried again. */
+  recordFallbackRefused(id: string, credentialId: string, reason: string): Promise<void>
 }
 
 export interface DesiredPlan {
@@ -109,5 +160,12 @@ export interface ProfileEvents {
     readonly actor: Actor
   }
   'profile.removed': { readonly profile: Profile; readonly actor: Actor }
+  /** Published after profile.changed, when the fallback took the place of a credential that Entra refused. */
+  'credential.fallback_used': {
+    readonly profile: Profile
+    readonly refused: CredentialFacts
+    /** Such as AADSTS7000215. */
+    readonly reason: string
+  }
   'credential.ended': { readonly profile: Profile; readonly at: number }
 }

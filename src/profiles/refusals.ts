@@ -39,6 +39,20 @@ export function profileInvalid(problems: readonly FieldProblem[]): PosternError 
   return new PosternError(message, { kind: 'invalid', code: 'profile_invalid', problems })
 }
 
+export function credentialInUse(id: string): PosternError {
+  return new PosternError(
+    `Nothing was saved: this is the credential that profile “${id}” uses already. Enter the new one.`,
+    { kind: 'conflict', code: 'credential_in_use' },
+  )
+}
+
+export function credentialKindWrong(id: string): PosternError {
+  return new PosternError(
+    `Profile “${id}” does not log in with a client secret or certificate of Microsoft Entra: change its password in the profile itself.`,
+    { kind: 'conflict', code: 'credential_kind_wrong' },
+  )
+}
+
 export function customCloudOff(id: string): PosternError {
   return new PosternError(
     `Profile “${id}” uses a custom cloud, which is not allowed here, so its secret is not handed out. Choose one of Microsoft’s clouds, or start Postern with POSTERN_ALLOW_CUSTOM_CLOUD=true.`,

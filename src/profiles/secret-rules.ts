@@ -1,13 +1,22 @@
-import { parseInstant } from '../platform/clock.ts'
+import {
+  type ClientCertificateFacts,
+  certificateFactsOf,
+  checkCertificatePair,
+} from '../entra/index.ts'
+import { MINUTE_MS, parseInstant, toIso, toIsoDay } from '../platform/clock.ts'
 import { Secret } from '../platform/secret.ts'
 import type { Findings } from './findings.ts'
 import { readGuid } from './identifiers.ts'
+import { sealablePair } from './opened-credential.ts'
 import { isOneLine } from './text.ts'
 
 /** Entra's own secrets have 32 to 44 characters; a shorter one was cut when it was copied. */
 const SHORTEST_CLIENT_SECRET = 16
 const LONGEST_CLIENT_SECRET = 1_000
 const LONGEST_PASSWORD = 500
+const LONGEST_PEM = 100_000
+/** A certificate made a moment ago on another machine. */
+const TOLERATED_SKEW_MS = 5 * MINUTE_MS
 /** Printable ASCII without the blank. */
 const SECRET_CHARACTERS = /^[\x21-\x7e]+$/
 
@@ -83,6 +92,73 @@ export function readPassword(
     )
   } else {
     return new Secret(value)
+  }
+  return undefined
+}
+
+/** A certificate with its private key, ready to be sealed. */
+export interface CertificateDraft {
+  readonly sealable: Secret
+  readonly facts: CertificateFacts
+}
+
+/** What a profile keeps of a certificate. */
+export type CertificateFacts = Pick<ClientCertificateFacts, 'thumbprint' | 'notBefore' | 'notAfter'>
+
+/**
+ * Undefined: both parts left out, or wrong after telling the problem. Its time is left to timeProblem(): one that was
+ * stored when it was good may be repeated by the settings file after its end.
+ */
+export function readCertificatePair(
+  given: Readonly<Record<string, unknown>>,
+  field: string,
+  findings: Findings,
+): CertificateDraft | undefined {
+  const certificate = given['certificate']
+  const privateKey = given['privateKey']
+  if (certificate === undefined && privateKey === undefined) return undefined
+  if (certificate === undefined) {
+    findings.problem(
+      `${field}.certificate`,
+      'The certificate is missing: enter it together with its private key.',
+    )
+  }
+  if (privateKey === undefined) {
+    findings.problem(
+      `${field}.privateKey`,
+      'The private key is missing: enter it together with its certificate.',
+    )
+  }
+  if (typeof certificate !== 'string' || typeof privateKey !== 'string') return undefined
+  if (certificate.length > LONGEST_PEM || privateKey.length > LONGEST_PEM) {
+    findings.problem(
+      `${field}.certificate`,
+      'Certificate or private key is far too long: enter one certificate and its key alone.',
+    )
+    return undefined
+  }
+  const facts = certificateFactsOf(certificate)
+  const problems = checkCertificatePair({
+    certificate,
+    privateKey: new Secret(privateKey),
+    now: facts?.notBefore ?? 0,
+  })
+  for (const message of problems) findings.problem(`${field}.certificate`, message)
+  if (facts === undefined || problems.length > 0) return undefined
+  const { thumbprint, notBefore, notAfter } = facts
+  return {
+    sealable: sealablePair(certificate, privateKey),
+    facts: { thumbprint, notBefore, notAfter },
+  }
+}
+
+/** Why a new certificate cannot be used at this time. */
+export function timeProblem({ notBefore, notAfter }: CertificateFacts, now: number) {
+  if (notAfter <= now) {
+    return `The certificate ended on ${toIsoDay(notAfter)} (UTC): make a new one, upload it to the app registration and enter it here.`
+  }
+  if (notBefore > now + TOLERATED_SKEW_MS) {
+    return `The certificate is valid only from ${toIso(notBefore)} on: check the clock of this machine, or enter it then.`
   }
   return undefined
 }

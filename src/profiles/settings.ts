@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { CloudId, ServerDetails } from './api.ts'
+import { CloudId, Renewal, ServerDetails } from './api.ts'
 
 /** What the settings column holds: everything of a profile but its secret. */
 export const StoredAuthentication = Type.Union([
@@ -16,6 +16,7 @@ export const StoredAuthentication = Type.Union([
     clientId: Type.String(),
     username: Type.Union([Type.String(), Type.Null()]),
     applicationRbac: Type.Boolean(),
+    renewal: Type.Optional(Renewal),
   }),
 ])
 export type StoredAuthentication = Static<typeof StoredAuthentication>

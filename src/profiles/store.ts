@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from '../storage/index.ts'
-import type { CredentialFacts } from './profile.ts'
+import type { CredentialFacts, CredentialVersion } from './profile.ts'
 import type { Settings } from './settings.ts'
 import type {
   CredentialRow,
@@ -14,44 +14,44 @@ type Executor = Kysely<Tables>
 export const CREDENTIAL_TABLE = 'credential'
 export const SEALED_COLUMN = 'sealed'
 
+/** A profile with all its credentials. */
+export type ProfileRows = readonly [ProfileRow, readonly CredentialRow[]]
+
 /** Every statement takes the executor, so that a change and its audit record share one transaction. */
 export interface ProfileStore {
-  readAll(db: Executor): Promise<readonly (readonly [ProfileRow, CredentialRow | undefined])[]>
-  read(
-    db: Executor,
-    id: string,
-  ): Promise<readonly [ProfileRow, CredentialRow | undefined] | undefined>
+  readAll(db: Executor): Promise<readonly ProfileRows[]>
+  read(db: Executor, id: string): Promise<ProfileRows | undefined>
   insert(db: Executor, stored: StoredProfile): Promise<void>
   /** False when the row no longer has this version: somebody else changed or removed it. */
   update(db: Executor, stored: StoredProfile, fromVersion: number): Promise<boolean>
   remove(db: Executor, id: string, version: number): Promise<boolean>
-  replaceCredential(db: Executor, profileId: string, credential: StoredCredential): Promise<void>
+  insertCredential(db: Executor, profileId: string, credential: StoredCredential): Promise<void>
   updateExpiry(db: Executor, credential: CredentialFacts): Promise<boolean>
+  /** Stores state, recipient and refusal; false when the row is gone. */
+  updateState(db: Executor, credential: CredentialVersion): Promise<boolean>
+  removeCredential(db: Executor, credentialId: string): Promise<void>
   removeCredentials(db: Executor, profileId: string): Promise<void>
 }
 
 export function createProfileStore(): ProfileStore {
   return {
     async readAll(db) {
-      const credentials = await db
-        .selectFrom('credential')
-        .selectAll()
-        .where('state', '=', 'active')
-        .execute()
-      const byProfile = new Map(credentials.map((row) => [row.profile_id, row]))
+      const byProfile = new Map<string, CredentialRow[]>()
+      for (const row of await db.selectFrom('credential').selectAll().execute()) {
+        byProfile.set(row.profile_id, [...(byProfile.get(row.profile_id) ?? []), row])
+      }
       const rows = await db.selectFrom('profile').selectAll().orderBy('id').execute()
-      return rows.map((row) => [row, byProfile.get(row.id)])
+      return rows.map((row) => [row, byProfile.get(row.id) ?? []])
     },
     async read(db, id) {
       const row = await db.selectFrom('profile').selectAll().where('id', '=', id).executeTakeFirst()
       if (row === undefined) return undefined
-      const credential = await db
+      const credentials = await db
         .selectFrom('credential')
         .selectAll()
         .where('profile_id', '=', id)
-        .where('state', '=', 'active')
-        .executeTakeFirst()
-      return [row, credential]
+        .execute()
+      return [row, credentials]
     },
     async insert(db, { profile, settings }) {
       await db
@@ -88,24 +88,22 @@ export function createProfileStore(): ProfileStore {
         .executeTakeFirst()
       return result.numDeletedRows === 1n
     },
-    async replaceCredential(db, profileId, { facts, sealed }) {
-      await db
-        .deleteFrom('credential')
-        .where('profile_id', '=', profileId)
-        .where('state', '=', 'active')
-        .execute()
+    async insertCredential(db, profileId, { facts, sealed }) {
       await db
         .insertInto('credential')
         .values({
           id: facts.id,
           profile_id: profileId,
-          state: 'active',
+          state: facts.state,
           type: facts.type,
           sealed,
           hint: facts.hint,
           expires_at: facts.expiresAt,
           expiry_source: facts.expirySource,
           created_at: facts.createdAt,
+          key_id: facts.keyId,
+          send_to: facts.sendTo,
+          refused_at: facts.refusedAt,
         })
         .execute()
     },
@@ -116,6 +114,17 @@ export function createProfileStore(): ProfileStore {
         .where('id', '=', facts.id)
         .executeTakeFirst()
       return result.numUpdatedRows === 1n
+    },
+    async updateState(db, { id, state, sendTo, refusedAt }) {
+      const result = await db
+        .updateTable('credential')
+        .set({ state, send_to: sendTo, refused_at: refusedAt })
+        .where('id', '=', id)
+        .executeTakeFirst()
+      return result.numUpdatedRows === 1n
+    },
+    async removeCredential(db, credentialId) {
+      await db.deleteFrom('credential').where('id', '=', credentialId).execute()
     },
     async removeCredentials(db, profileId) {
       await db.deleteFrom('credential').where('profile_id', '=', profileId).execute()

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import { customCloud, findCloud } from '../entra/index.ts'
 import type { KeyRing, Tables } from '../storage/index.ts'
-import type { Authentication, CredentialFacts, Profile } from './profile.ts'
+import type { Authentication, CredentialVersion, Profile } from './profile.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { warningsOf } from './warnings.ts'
 
@@ -13,11 +13,14 @@ export interface StoredProfile {
   readonly profile: Profile
   readonly settings: Settings
   readonly damaged: boolean
+  /** The active one. */
   readonly credential: StoredCredential | null
+  /** The staged one and the fallback. */
+  readonly others: readonly StoredCredential[]
 }
 
 export interface StoredCredential {
-  readonly facts: CredentialFacts
+  readonly facts: CredentialVersion
   readonly sealed: string
 }
 
@@ -30,6 +33,7 @@ export interface StoredParts {
   readonly settings: Settings
   readonly damaged: boolean
   readonly credential: StoredCredential | null
+  readonly others: readonly StoredCredential[]
 }
 
 export interface ProfileContext {
@@ -46,6 +50,7 @@ export function toStoredProfile(parts: StoredParts, context: ProfileContext): St
     settings,
     damaged,
     credential,
+    others: authentication.type === 'none' ? [] : parts.others,
     profile: {
       id: parts.id,
       version: parts.version,
@@ -59,7 +64,13 @@ export function toStoredProfile(parts: StoredParts, context: ProfileContext): St
       server: settings.server,
       authentication,
       credential: facts,
-      warnings: warningsOf({ ...context, settings, credential: facts, damaged }),
+      warnings: warningsOf({
+        ...context,
+        settings,
+        credential: facts,
+        damaged,
+        managed: parts.managed,
+      }),
     },
   }
 }
@@ -67,11 +78,12 @@ export function toStoredProfile(parts: StoredParts, context: ProfileContext): St
 /** Reads any row, also a damaged one: it is served blank where it cannot be read, so that it can be repaired. */
 export function readStoredProfile(
   row: ProfileRow,
-  credentialRow: CredentialRow | undefined,
+  credentialRows: readonly CredentialRow[],
   context: ProfileContext & { keyRing: KeyRing; isManaged: boolean },
 ): StoredProfile {
   const read = readSettings(row.settings)
   const damaged = read.damaged || !isResolvable(read.settings)
+  const credentials = credentialRows.map((credential) => toCredential(credential, context.keyRing))
   return toStoredProfile(
     {
       id: row.id,
@@ -81,24 +93,30 @@ export function readStoredProfile(
       updatedAt: row.updated_at,
       settings: damaged && !read.damaged ? { ...read.settings, ...BLANK } : read.settings,
       damaged,
-      credential:
-        credentialRow === undefined
-          ? null
-          : {
-              sealed: credentialRow.sealed,
-              facts: {
-                id: credentialRow.id,
-                type: credentialRow.type,
-                hint: credentialRow.hint,
-                expiresAt: credentialRow.expires_at,
-                expirySource: credentialRow.expiry_source,
-                createdAt: credentialRow.created_at,
-                readable: context.keyRing.canOpen(credentialRow.sealed),
-              },
-            },
+      credential: credentials.find(({ facts }) => facts.state === 'active') ?? null,
+      others: credentials.filter(({ facts }) => facts.state !== 'active'),
     },
     context,
   )
+}
+
+function toCredential(row: CredentialRow, keyRing: KeyRing): StoredCredential {
+  return {
+    sealed: row.sealed,
+    facts: {
+      id: row.id,
+      state: row.state,
+      type: row.type,
+      hint: row.hint,
+      expiresAt: row.expires_at,
+      expirySource: row.expiry_source,
+      createdAt: row.created_at,
+      readable: keyRing.canOpen(row.sealed),
+      keyId: row.key_id,
+      sendTo: row.send_to,
+      refusedAt: row.refused_at,
+    },
+  }
 }
 
 const BLANK = {

@@ -1,6 +1,6 @@
 import { toIso } from '../platform/clock.ts'
-import type { CredentialView, ProfileView } from './api.ts'
-import type { CredentialFacts, Profile } from './profile.ts'
+import type { CredentialVersionView, CredentialView, ProfileView } from './api.ts'
+import type { CredentialFacts, CredentialVersion, Profile } from './profile.ts'
 
 /** A profile as an answer shows it: of a secret its presence, first three characters and end. */
 export function toView(profile: Profile): ProfileView {
@@ -48,6 +48,7 @@ function authenticationView({
         username: authentication.username,
         applicationRbac: authentication.applicationRbac,
         credential: credentialView(credential, 'clientSecret'),
+        ...(authentication.renewal !== undefined && { renewal: { ...authentication.renewal } }),
       }
     }
   }
@@ -76,6 +77,18 @@ function credentialView(
     expiresAt: facts.expiresAt === null ? null : toIso(facts.expiresAt),
     expirySource: facts.expirySource,
     addedAt: toIso(facts.createdAt),
+  }
+}
+
+export function toVersionView(version: CredentialVersion): CredentialVersionView {
+  const { id, state, refusedAt } = version
+  const { set: _, ...view } = credentialView(version, version.type)
+  return {
+    ...view,
+    id,
+    state,
+    addedAt: toIso(version.createdAt),
+    refusedAt: refusedAt === null ? null : toIso(refusedAt),
   }
 }
 

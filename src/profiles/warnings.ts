@@ -13,6 +13,7 @@ export interface WarningFacts {
   readonly settings: Settings
   readonly credential: CredentialFacts | null
   readonly damaged: boolean
+  readonly managed: boolean
   readonly allowCustomCloud: boolean
   readonly now: number
 }
@@ -33,6 +34,7 @@ export function warningsOf(facts: WarningFacts): readonly Warning[] {
     ...serverWarnings(facts.settings),
     ...applicationWarnings(facts),
     ...credentialWarnings(facts),
+    ...renewalWarnings(facts),
   ]
 }
 
@@ -127,9 +129,7 @@ function applicationWarnings({ settings, allowCustomCloud }: WarningFacts): read
 function credentialWarnings({ settings, credential, now }: WarningFacts): readonly Warning[] {
   const { type } = settings.authentication
   if (type === 'none') return []
-  const isSecret = type === 'exchangeOnline'
-  const name = isSecret ? 'client secret' : 'password'
-  const field = isSecret ? 'authentication.credential.value' : 'authentication.password'
+  const { name, field } = wordsFor(type, credential)
   if (credential === null) {
     return [
       { field, message: `No ${name} is stored yet, so this profile cannot log in: enter it.` },
@@ -143,7 +143,46 @@ function credentialWarnings({ settings, credential, now }: WarningFacts): readon
       },
     ]
   }
-  return isSecret ? expiryWarnings(credential.expiresAt, now) : []
+  if (credential.type === 'password') return []
+  return credential.type === 'certificate'
+    ? certificateWarnings(credential.expiresAt, now)
+    : expiryWarnings(credential.expiresAt, now)
+}
+
+function renewalWarnings({ settings, credential, managed }: WarningFacts): readonly Warning[] {
+  const { authentication } = settings
+  if (authentication.type !== 'exchangeOnline' || authentication.renewal?.enabled !== true)
+    return []
+  const field = 'authentication.renewal.enabled'
+  if (managed) {
+    const message =
+      'The secret is not renewed, because it comes from the settings file, which Postern does not write: renew it there, or keep the profile in Postern alone.'
+    return [{ field, message }]
+  }
+  if (credential?.type !== 'certificate') return []
+  const message =
+    'Only client secrets are renewed: replace the certificate yourself before its end.'
+  return [{ field, message }]
+}
+
+function wordsFor(
+  type: 'basic' | 'exchangeOnline',
+  credential: CredentialFacts | null,
+): { name: string; field: string } {
+  if (type === 'basic') return { name: 'password', field: 'authentication.password' }
+  return credential?.type === 'certificate'
+    ? { name: 'private key', field: 'authentication.credential.certificate' }
+    : { name: 'client secret', field: 'authentication.credential.value' }
+}
+
+function certificateWarnings(expiresAt: number | null, now: number): readonly Warning[] {
+  if (expiresAt === null || expiresAt > now) return []
+  return [
+    {
+      field: 'authentication.credential.certificate',
+      message: `The certificate ended on ${toIsoDay(expiresAt)}: make a new one, upload it to the app registration and enter it here.`,
+    },
+  ]
 }
 
 function expiryWarnings(expiresAt: number | null, now: number): readonly Warning[] {

@@ -2,6 +2,8 @@ import { resolve } from 'node:path'
 import { decodeUtf8, readBounded } from './bounded-file.ts'
 
 const LONGEST_SECRET_FILE = 16 * 1024
+const CERTIFICATE = { plain: 'certificate', file: 'certificateFile', isPublic: true }
+const PRIVATE_KEY = { plain: 'privateKey', file: 'privateKeyFile' }
 
 export interface Told {
   readonly field: string
@@ -10,7 +12,7 @@ export interface Told {
 
 /** What the entries of the settings file became once the secret files were read. */
 export interface SecretReading {
-  /** Entries in the form of the API: `value` and `password` in place of their files. */
+  /** Entries in the form of the API: `value`, `password`, … in place of their files. */
   readonly inputs: readonly unknown[]
   readonly problems: readonly Told[]
   readonly warnings: readonly Told[]
@@ -22,7 +24,7 @@ export interface SecretReading {
   readonly inline: readonly string[]
 }
 
-/** Puts the content of each `valueFile` and `passwordFile` in its place. */
+/** Puts the content of each `valueFile`, `passwordFile`, `certificateFile` and `privateKeyFile` in its place. */
 export async function readSecretFiles(
   entries: readonly unknown[],
   folder: string,
@@ -36,10 +38,10 @@ export async function readSecretFiles(
   async function take(
     given: Readonly<Record<string, unknown>>,
     place: string,
-    names: { plain: string; file: string },
+    names: { plain: string; file: string; isPublic?: boolean },
   ): Promise<Record<string, unknown>> {
     const { [names.file]: named, ...rest } = given
-    if (typeof rest[names.plain] === 'string') {
+    if (typeof rest[names.plain] === 'string' && names.isPublic !== true) {
       inline.push(`${place}.${names.plain}`)
       warnings.push({
         field: `${place}.${names.plain}`,
@@ -91,8 +93,11 @@ export async function readSecretFiles(
       const names = { plain: 'password', file: 'passwordFile' }
       inputs.push({ ...entry, authentication: await take(authentication, place, names) })
     } else if (isRecord(given)) {
-      const names = { plain: 'value', file: 'valueFile' }
-      const credential = await take(given, `${place}.credential`, names)
+      const at = `${place}.credential`
+      const credential =
+        given['type'] === 'certificate'
+          ? await take(await take(given, at, CERTIFICATE), at, PRIVATE_KEY)
+          : await take(given, at, { plain: 'value', file: 'valueFile' })
       inputs.push({ ...entry, authentication: { ...authentication, credential } })
     } else {
       inputs.push(entry)

@@ -26,7 +26,7 @@ import {
   Version,
 } from '@peculiar/asn1-x509'
 import { type Clock, DAY_MS, toDate } from '../platform/clock.ts'
-import type { CERTIFICATES } from './model.ts'
+import type { CERTIFICATES } from './faults.ts'
 
 /** PEM, both. */
 export interface ServerCertificate {
@@ -58,12 +58,12 @@ export async function createCertificates(deps: { clock: Clock }): Promise<Certif
 
   async function issue(
     commonName: string,
-    options: { life?: Life; dns?: string[]; ip?: string[]; selfSigned?: boolean },
+    options: { life?: Life; dns?: string[]; ip?: string[]; by?: Party | 'self' },
   ): Promise<ServerCertificate> {
     const subject = { name: commonName, pair: await createKeyPair() }
     const cert = await createCertificate({
       subject,
-      issuer: options.selfSigned ? subject : issuer,
+      issuer: options.by === 'self' ? subject : (options.by ?? issuer),
       life: options.life ?? long,
       dns: options.dns ?? [],
       ip: options.ip ?? [],
@@ -73,13 +73,16 @@ export async function createCertificates(deps: { clock: Clock }): Promise<Certif
     return { key: key.export({ format: 'pem', type: 'pkcs8' }).toString(), cert }
   }
 
-  const [valid, expired, wrongName, selfSigned] = await Promise.all([
+  // A product that opens TLS on its way has an authority that this machine does not know.
+  const inspector = { name: 'mitmproxy', pair: await createKeyPair() }
+  const [valid, expired, wrongName, selfSigned, inspected] = await Promise.all([
     issue('localhost', LOOPBACK_NAMES),
     issue('localhost', { ...LOOPBACK_NAMES, life: past }),
     issue('mail.wrong.example', { dns: ['mail.wrong.example'] }),
-    issue('localhost', { ...LOOPBACK_NAMES, selfSigned: true }),
+    issue('localhost', { ...LOOPBACK_NAMES, by: 'self' }),
+    issue('localhost', { ...LOOPBACK_NAMES, by: inspector }),
   ])
-  return { caPem: ca, server: { valid, expired, wrongName, selfSigned } }
+  return { caPem: ca, server: { valid, expired, wrongName, selfSigned, inspected } }
 }
 
 interface Life {

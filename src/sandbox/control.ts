@@ -39,7 +39,7 @@ interface ControlAnswer {
   body?: string | Buffer
 }
 
-/** The tenant's control: reads the inbox and the counters, changes the state. For programs on this machine. */
+/** The tenant's control: reads the inbox and the counters, changes the state, rehearses failures. For programs on this machine. */
 export async function startControl(deps: ControlDeps): Promise<ControlServer> {
   const { log } = deps
   const server = createServer()
@@ -72,6 +72,8 @@ async function route(request: IncomingMessage, tenant: Tenant): Promise<ControlA
   const path = (request.url ?? '/').replace(/\?.*$/, '')
   const raw = /^\/inbox\/([^/]+)\/raw$/.exec(path)?.[1]
   if (method === 'GET' && raw !== undefined) return rawMessage(raw, tenant)
+  const rehearsal = /^\/rehearsals\/(\w+)$/.exec(path)?.[1]
+  if (method === 'POST' && rehearsal !== undefined) return json(tenant.rehearse(rehearsal))
   switch (`${method} ${path}`) {
     case 'GET /inbox':
       return json(tenant.inbox.list())
@@ -85,11 +87,15 @@ async function route(request: IncomingMessage, tenant: Tenant): Promise<ControlA
     case 'POST /reset':
       tenant.reset()
       return json(tenant.state())
+    case 'GET /rehearsals':
+      return json(tenant.rehearsals())
+    case 'DELETE /rehearsals':
+      return json(tenant.restore())
     case 'GET /counters':
       return json(tenant.counters)
     default:
       throw new PosternError(
-        `The control has no ${method} ${path}. Use GET /inbox, GET /inbox/{id}/raw, DELETE /inbox, GET /state, PUT /state, POST /reset or GET /counters.`,
+        `The control has no ${method} ${path}. Use GET /inbox, GET /inbox/{id}/raw, DELETE /inbox, GET /state, PUT /state, POST /reset, GET /rehearsals, POST /rehearsals/{code}, DELETE /rehearsals or GET /counters.`,
         { kind: 'not_found', code: 'sandbox_route_unknown' },
       )
   }

@@ -1,6 +1,6 @@
 /**
  * A simulated Microsoft 365 tenant on loopback: Entra's token endpoint, Graph, Exchange Online's client submission
- * with an inbox, and a control API that changes the tenant's state while it runs.
+ * with an inbox, and a control API that changes the tenant's state while it runs and rehearses failures.
  *
  * It answers with the texts, headers and codes of the live services, decides everything from one model
  * (`TenantModel`), and shares no code with the agent but platform/. The state lives in memory: nothing survives the
@@ -16,10 +16,12 @@ import { startExchange } from './exchange/index.ts'
 import { startGraph } from './graph/index.ts'
 import { INITIAL } from './initial-state.ts'
 import type { TenantModel } from './model.ts'
+import type { Rehearsal } from './rehearsals.ts'
 import { createTenant, type Tenant } from './tenant.ts'
 
 export { type Certificates, createCertificates, type ServerCertificates } from './certificates.ts'
 export type { TenantModel } from './model.ts'
+export type { Rehearsal, RehearsalNeed } from './rehearsals.ts'
 export type { Inbox, InboxMessage, Tenant, TenantCounters } from './tenant.ts'
 
 export interface SandboxTenantOptions {
@@ -49,6 +51,8 @@ export interface SandboxTenant extends AsyncDisposable {
   readonly mailbox: string
   readonly exchangeScope: typeof EXCHANGE_SCOPE
   readonly tenant: Tenant
+  /** The failures that can be rehearsed, as of now; see `Tenant.rehearse`. */
+  readonly rehearsals: readonly Rehearsal[]
 }
 
 /** A front door as Exchange Online names them in its replies. */
@@ -100,6 +104,9 @@ export async function startSandboxTenant(options: SandboxTenantOptions): Promise
     ...senderOf(state),
     exchangeScope: EXCHANGE_SCOPE,
     tenant,
+    get rehearsals() {
+      return tenant.rehearsals()
+    },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { CERTIFICATES, FAULTS_ENTRA, FAULTS_GRAPH, FAULTS_SMTP } from './faults.ts'
 
 /**
  * The simulated tenant's model: everything that decides what Entra, Graph and Exchange Online answer.
@@ -26,12 +27,30 @@ export const ClientSecretModel = Type.Object(
   filled,
 )
 
+const InstantOrNull = (description: string) =>
+  Type.Union([Type.String({ format: 'date-time' }), Type.Null()], { description, default: null })
+
+export const CertificateModel = Type.Object(
+  {
+    certificate: Type.String({ description: 'The public certificate: DER in base64, or PEM' }),
+    displayName: Type.String({ default: '', description: 'Description' }),
+    startDateTime: InstantOrNull('Start; null: the certificate’s own'),
+    endDateTime: InstantOrNull('End, after it AADSTS700027; null: the certificate’s own'),
+    effectiveAt: Since('Before it, the certificate has not replicated: AADSTS700027'),
+  },
+  filled,
+)
+
 export const ApplicationModel = Type.Object(
   {
     displayName: Type.String({ default: '', description: 'Name of the application' }),
     objectId: Type.String({ description: 'Object ID on the App registration page' }),
     secrets: Type.Record(Type.String(), ClientSecretModel, {
       description: 'By keyId (Secret ID)',
+      default: {},
+    }),
+    certificates: Type.Record(Type.String(), CertificateModel, {
+      description: 'By keyId (Certificate ID)',
       default: {},
     }),
     servicePrincipal: Type.Object(
@@ -52,6 +71,10 @@ export const ApplicationModel = Type.Object(
     graphRoles: Type.Array(Type.String(), {
       description: 'Consented application permissions on Microsoft Graph: Application.Read.All, …',
       default: [],
+    }),
+    registeredHere: Type.Boolean({
+      description: 'false: the app registration lives in another tenant, so that Graph lacks it',
+      default: true,
     }),
     blockedByPolicy: Type.Union([Type.String(), Type.Null()], {
       description: 'Id of a Conditional Access policy that blocks the app: AADSTS53003',
@@ -99,42 +122,6 @@ export const MailboxModel = Type.Object(
   },
   filled,
 )
-
-export const CERTIFICATES = ['valid', 'expired', 'wrongName', 'selfSigned'] as const
-
-export const FAULTS_ENTRA = [
-  'none',
-  'refuse', // TCP connection refused
-  'silent', // accepts and never answers
-  'reset', // drops the connection after the request
-  'html', // 502 with an HTML page
-  'halfBody', // 200 with half of the JSON
-  'throttled', // 429
-  'transient', // 503 AADSTS90033
-  'redirect', // 302 to another host
-] as const
-
-export const FAULTS_GRAPH = ['none', 'refuse', 'throttled', 'html', 'silent'] as const
-
-export const FAULTS_SMTP = [
-  'none',
-  'refuse', // TCP connection refused
-  'silent', // accepts and never greets
-  'busy', // 421 4.3.2 as greeting
-  'proxy', // 451 4.7.0 … PRX1 at AUTH
-  'dropAtConnect',
-  'dropAtEhlo',
-  'dropAtStarttls',
-  'dropAtAuth',
-  'dropAtMail',
-  'dropAtRcpt',
-  'dropBefore354',
-  'dropMidData',
-  'dropAfterDot', // the message is not kept
-  'dropBefore250', // the message is kept, the answer is lost
-  'tls10', // AUTH answered with 421 4.7.66
-  'throttledPerHour', // 421 4.4.2 Message submission rate … at end of DATA
-] as const
 
 export const TenantModel = Type.Object(
   {
@@ -258,9 +245,22 @@ export const TenantModel = Type.Object(
           description: 'random: 3600 to 5400',
           default: 3599,
         }),
+        tokenAgeSeconds: Type.Integer({
+          minimum: 0,
+          description: 'So long ago tokens for Exchange were issued, although they come now',
+          default: 0,
+        }),
         audience: Type.Union([Type.String(), Type.Null()], {
           description: 'Overrides aud in tokens for Exchange; null: the resource asked for',
           default: null,
+        }),
+        appId: Type.Union([Type.String(), Type.Null()], {
+          description: 'Overrides appid in tokens for Exchange; null: the application that asked',
+          default: null,
+        }),
+        opaque: Type.Boolean({
+          description: 'Tokens for Exchange are no JWT that a client could read',
+          default: false,
         }),
         delegated: Type.Boolean({
           description: 'Tokens carry upn and scp instead of roles',
@@ -275,6 +275,14 @@ export const TenantModel = Type.Object(
           description: 'Answer every token request with this AADSTS code',
           default: null,
         }),
+        forcedStatus: Type.Union([Type.Integer({ minimum: 400, maximum: 599 }), Type.Null()], {
+          description: 'HTTP status of the forced code; null: the code’s own',
+          default: null,
+        }),
+        assertionHeader: Type.Enum(['both', 'x5t'], {
+          default: 'both',
+          description: 'x5t: certificates are not found by x5t#S256 (AADSTS700027)',
+        }),
       },
       filled,
     ),
@@ -285,6 +293,32 @@ export const TenantModel = Type.Object(
           description: 'Retry-After of 429 answers, fractions allowed; null: none',
           default: null,
         }),
+        replicationSeconds: Type.Number({
+          minimum: 0,
+          default: 0,
+          description: 'So long after its addition, a secret or certificate begins to work',
+        }),
+        proofIssuer: Type.Enum(['both', 'objectId', 'clientId'], {
+          default: 'both',
+          description: 'What iss of an addKey proof may be (sources conflict)',
+        }),
+        policy: Type.Object(
+          {
+            passwordAddition: Type.Boolean({
+              default: true,
+              description: 'false: 400 CredentialTypeNotAllowedAsPerAppPolicy for addPassword',
+            }),
+            maxPasswordLifetimeDays: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
+              default: null,
+              description: 'Longer: 400 CredentialInvalidLifetimeAsPerAppPolicy; null: any',
+            }),
+            maxKeyLifetimeDays: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
+              default: null,
+              description: 'The same for certificates',
+            }),
+          },
+          filled,
+        ),
       },
       filled,
     ),
@@ -310,7 +344,7 @@ export const TenantModel = Type.Object(
         }),
         forcedReplies: Type.Record(Type.String(), Type.String({ description: 'The whole reply' }), {
           description:
-            'Verbatim reply instead of the model’s, by step: greeting, auth, mail, rcpt, data',
+            'Verbatim reply instead of the model’s, by step: greeting, ehlo, starttls, auth, mail, rcpt, data',
           default: {},
         }),
       },
@@ -324,6 +358,7 @@ export const TenantModel = Type.Object(
   closed,
 )
 
+export type CertificateModel = Static<typeof CertificateModel>
 export type ClientSecretModel = Static<typeof ClientSecretModel>
 export type ApplicationModel = Static<typeof ApplicationModel>
 export type MailboxModel = Static<typeof MailboxModel>

@@ -7,6 +7,8 @@ import { createInbox, type Inbox } from './inbox.ts'
 import { createInitialState } from './initial-state.ts'
 import { applyMergePatch } from './merge-patch.ts'
 import { TenantModel } from './model.ts'
+import { findRehearsal, listRehearsals, type Rehearsal } from './rehearsals.ts'
+import { describeProblems, findCertificateProblems } from './state-problems.ts'
 import { createTokenSigner, type VerifiedToken } from './token-signer.ts'
 
 export type { Inbox, InboxMessage } from './inbox.ts'
@@ -17,6 +19,8 @@ export interface TenantCounters {
   tokenRequests: number
   tokensIssued: number
   graphRequests: number
+  /** Secrets and certificates added or removed. */
+  graphWrites: number
   smtpConnections: number
   /** A gauge: it survives a reset, since the connections do. */
   smtpOpenConnections: number
@@ -37,10 +41,21 @@ export interface Tenant {
    * (`sandbox_state_invalid`, one problem for each wrong path) and the old state stays.
    */
   patch(change: unknown): TenantModel
+  /** A patch whose result is the way things are, not a fault: the working state has it too. */
+  settle(change: unknown): TenantModel
   /** Initial state, empty inbox, counters zero. */
   reset(): void
+  /** What can be rehearsed, with patches that fit the secrets and certificates of now. */
+  rehearsals(): readonly Rehearsal[]
+  /**
+   * From the working state into a rehearsal's; throws `sandbox_rehearsal_unknown`. The working state is the initial one with the
+   * secrets and certificates that were added or removed through Graph, and those that a patch added. Inbox and counters stay.
+   */
+  rehearse(code: string): TenantModel
+  /** Back to the working state. */
+  restore(): TenantModel
   /** Called after each change of the state; returns the function that ends the subscription. */
-  onChange(listener: () => void): () => void
+  onChange(listener: (change: StateChange) => void): () => void
   /** A JWT signed with RS256; the header carries x5t and kid. */
   issueToken(claims: Record<string, unknown>): Promise<string>
   /** Checks the signature only; undefined when it is not one of this tenant's tokens. */
@@ -50,6 +65,9 @@ export interface Tenant {
   readonly inbox: Inbox
   readonly counters: TenantCounters
 }
+
+/** `restored`: to the initial or the working state, with or without a rehearsal; what was counted is forgotten. */
+export type StateChange = 'patched' | 'restored'
 
 export interface TenantDeps {
   clock: Clock
@@ -61,7 +79,9 @@ export async function createTenant(deps: TenantDeps): Promise<Tenant> {
   const model = Compile(TenantModel)
   const initial = checked(applyMergePatch(createInitialState(deps.clock.now()), deps.seed ?? {}))
   let state = initial
-  const listeners = new Set<() => void>()
+  /** What the end of a rehearsal returns to. */
+  let working = initial
+  const listeners = new Set<(change: StateChange) => void>()
   const inbox = createInbox()
   const counters = zeroCounters()
   const clock = offsetClock(deps.clock, () => state.clockOffsetMs)
@@ -70,19 +90,18 @@ export async function createTenant(deps: TenantDeps): Promise<Tenant> {
   function checked(given: unknown): TenantModel {
     // Fills what is missing in place; a merge patch leaves only new objects incomplete.
     const value = Value.Default(TenantModel, given)
-    if (model.Check(value)) return value
-    const problems = describeProblems(model.Errors(value))
-    throw new PosternError(
-      `The simulated tenant keeps its state, because the change is not valid: ${problems
-        .map(({ field, message }) => `${field} ${message}`)
-        .join('; ')}. Correct the change and send it again.`,
-      { kind: 'invalid', code: 'sandbox_state_invalid', problems },
-    )
+    const isModel = model.Check(value)
+    const problems = isModel
+      ? findCertificateProblems(value)
+      : describeProblems(model.Errors(value))
+    if (isModel && problems.length === 0) return value
+    throw invalidState(problems)
   }
 
-  function become(next: TenantModel): void {
+  function become(next: TenantModel, change: StateChange): TenantModel {
     state = next
-    for (const listener of [...listeners]) listener()
+    for (const listener of [...listeners]) listener(change)
+    return state
   }
 
   return {
@@ -90,8 +109,14 @@ export async function createTenant(deps: TenantDeps): Promise<Tenant> {
     now: () => clock.now(),
     clock,
     patch(change) {
-      become(checked(applyMergePatch(state, change)))
-      return state
+      const next = checked(applyMergePatch(state, change))
+      working = withNewCredentials(working, next)
+      return become(next, 'patched')
+    },
+    settle(change) {
+      const next = checked(applyMergePatch(state, change))
+      working = checked(applyMergePatch(working, change))
+      return become(next, 'patched')
     },
     reset() {
       inbox.clear()
@@ -100,8 +125,15 @@ export async function createTenant(deps: TenantDeps): Promise<Tenant> {
         smtpOpenConnections: open,
         smtpMaxOpenConnections: open,
       })
-      become(initial)
+      working = initial
+      become(initial, 'restored')
     },
+    rehearsals: () => listRehearsals(working),
+    rehearse(code) {
+      const { patch } = findRehearsal(working, code)
+      return become(checked(applyMergePatch(working, patch)), 'restored')
+    },
+    restore: () => become(working, 'restored'),
     onChange(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -119,6 +151,7 @@ function zeroCounters(): TenantCounters {
     tokenRequests: 0,
     tokensIssued: 0,
     graphRequests: 0,
+    graphWrites: 0,
     smtpConnections: 0,
     smtpOpenConnections: 0,
     smtpMaxOpenConnections: 0,
@@ -127,44 +160,23 @@ function zeroCounters(): TenantCounters {
   }
 }
 
-interface SchemaProblem {
-  keyword: string
-  instancePath: string
-  params: object
-  message: string
+function invalidState(problems: readonly FieldProblem[]): PosternError {
+  return new PosternError(
+    `The simulated tenant keeps its state, because the change is not valid: ${problems
+      .map(({ field, message }) => `${field} ${message}`)
+      .join('; ')}. Correct the change and send it again.`,
+    { kind: 'invalid', code: 'sandbox_state_invalid', problems },
+  )
 }
 
-/** One sentence for each wrong path. */
-function describeProblems(errors: readonly SchemaProblem[]): FieldProblem[] {
-  const byField = new Map<string, string>()
-  for (const error of errors) {
-    const field = toFieldPath(error.instancePath)
-    for (const [path, message] of describeProblem(error, field)) {
-      if (!byField.has(path)) byField.set(path, message)
-    }
-  }
-  return [...byField].map(([field, message]) => ({ field: field || '(state)', message }))
-}
-
-function describeProblem(error: SchemaProblem, field: string): [string, string][] {
-  const { params } = error
-  if (error.keyword === 'required' && 'requiredProperties' in params) {
-    const missing = Array.isArray(params.requiredProperties) ? params.requiredProperties : []
-    return missing.map((name) => [[field, name].filter(Boolean).join('.'), 'is missing'])
-  }
-  // The unknown member is also reported by itself, as keyword `boolean` at its own path.
-  if (error.keyword === 'additionalProperties') return []
-  if (error.keyword === 'boolean') return [[field, 'is not a known key']]
-  if (error.keyword === 'enum' && 'allowedValues' in params && Array.isArray(params.allowedValues))
-    return [[field, `must be one of ${params.allowedValues.join(', ')}`]]
-  return [[field, error.message]]
-}
-
-/** `/apps/4d1c/secrets` becomes `apps.4d1c.secrets` (RFC 6901 §4 escapes undone). */
-function toFieldPath(pointer: string): string {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .join('.')
+/** A secret or certificate that is new was uploaded, whichever way; changes of known ones are a matter of the rehearsal. */
+function withNewCredentials(working: TenantModel, next: TenantModel): TenantModel {
+  const apps = Object.entries(working.apps).map(([clientId, app]) => {
+    const found = next.apps[clientId]
+    if (found === undefined) return [clientId, app] as const
+    const secrets = { ...app.secrets, ...found.secrets, ...app.secrets }
+    const certificates = { ...app.certificates, ...found.certificates, ...app.certificates }
+    return [clientId, { ...app, secrets, certificates }] as const
+  })
+  return { ...working, apps: Object.fromEntries(apps) }
 }

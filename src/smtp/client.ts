@@ -21,7 +21,7 @@ export interface SmtpClientDeps {
   /** The name in EHLO. */
   hostname: string
   timeouts: SmtpTimeouts
-  /** An http:// or https:// proxy that knows CONNECT. */
+  /** `http:`, `https:` (CONNECT) or `socks5:`. */
   proxy?: URL | undefined
 }
 

@@ -6,6 +6,7 @@ export interface Tables {
   audit: AuditRow
   profile: ProfileRow
   credential: CredentialRow
+  credential_renewal: CredentialRenewalRow
   report: ReportRow
   profile_health: ProfileHealthRow
   expiry_reminder: ExpiryReminderRow
@@ -57,8 +58,29 @@ export interface CredentialRow {
   sealed: string
   hint: string
   expires_at: number | null
-  expiry_source: 'none' | 'typed' | 'graph' | 'proven'
+  expiry_source: 'none' | 'typed' | 'graph' | 'proven' | 'certificate'
   created_at: number
+  /** The secret's ID at Entra, where it is known. */
+  key_id: string | null
+  /** Of a staged one: who gets the message that is part of its proof. */
+  send_to: string | null
+  /** When Entra refused it for good; such a one is not tried again by itself. */
+  refused_at: number | null
+}
+
+export interface CredentialRenewalRow {
+  id: string
+  profile_id: string
+  step: 'requested' | 'added' | 'staged' | 'active' | 'removed' | 'failed'
+  /** Of the new secret at Entra. */
+  key_id: string | null
+  /** Of the former one, where it is known for certain. */
+  former_key_id: string | null
+  started_at: number
+  updated_at: number
+  /** When the former secret's grace time is over. */
+  remove_after: number | null
+  error: string | null
 }
 
 export interface ReportRow {

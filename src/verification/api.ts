@@ -38,6 +38,20 @@ export const VerifyReason = Type.Enum(['schedule', 'saved', 'requested', 'starte
 })
 export type VerifyReason = Static<typeof VerifyReason>
 
+/** What a token says about its application, for people and for the setup guide; no part of the token itself. */
+export const TokenFacts = Type.Object(
+  {
+    oid: Type.Union([Type.String(), Type.Null()], {
+      description: 'Object ID of the enterprise application: what New-ServicePrincipal wants',
+    }),
+    tid: Type.Union([Type.String(), Type.Null()], { description: 'Directory (tenant) ID' }),
+    appid: Type.Union([Type.String(), Type.Null()], { description: 'Application (client) ID' }),
+    roles: Type.Array(Type.String(), { description: 'Application permissions' }),
+  },
+  closed,
+)
+export type TokenFacts = Static<typeof TokenFacts>
+
 export const Report = Type.Object(
   {
     id: Type.String(),
@@ -57,6 +71,10 @@ export const Report = Type.Object(
       Type.Object({ messageId: Type.String(), reply: Type.String() }, closed),
       Type.Null(),
     ]),
+    tokenFacts: Type.Union([TokenFacts, Type.Null()], {
+      default: null,
+      description: 'Of the token that this run got; null when it got none',
+    }),
   },
   closed,
 )

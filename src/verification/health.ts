@@ -39,8 +39,9 @@ export function nextHealth(previous: Health, report: Report, finishedAt: number)
   }
 }
 
-/** A definite refusal counts at once. */
+/** A definite refusal counts at once; what Microsoft is still spreading does not count before its time. */
 function failedState(diagnosis: Diagnosis | null, failuresInRow: number): 'warning' | 'failing' {
+  if (diagnosis?.waitingUntil) return 'warning'
   const passing = diagnosis !== null && diagnosis.retry !== 'never'
   return passing && failuresInRow < TRANSIENT_FAILURES ? 'warning' : 'failing'
 }

@@ -8,8 +8,8 @@
  * report holds no secret and no token. A report says what its run cannot prove.
  *
  * Health: unknown -> ok | warning | failing. A definite refusal is failing at once; a problem that may pass by itself
- * (transient, propagation, quota) is a warning first and failing when it comes twice in a row; a doubt that does not
- * stop mail is a warning; one good run resets all. When the latest run of every profile, two at least, failed at the
+ * (transient, quota) is a warning first and failing when it comes twice in a row; while Microsoft is still spreading a
+ * change (`waitingUntil`) it stays a warning; a doubt that does not stop mail is a warning; one good run resets all. When the latest run of every profile, two at least, failed at the
  * network, that is one problem of the agent's own network. It is judged after each run and told before that run's
  * health.changed; the health of each profile goes on as ever, so whoever tells people looks at networkProblem() first.
  * The first run that gets through ends it.
@@ -28,6 +28,7 @@ export {
   ReportSummary,
   TestEmailInput,
   TestEmailOutcome,
+  TokenFacts,
   VerifyInput,
   VerifyReason,
 } from './api.ts'
@@ -37,14 +38,20 @@ export {
   type VerificationDeps,
 } from './create-verification.ts'
 export {
+  type CredentialProof,
+  type CredentialProofDeps,
+  createCredentialProof,
+} from './credential-proof.ts'
+export { SPREADING_MS } from './fallback.ts'
+export {
   diagnosisContext,
   type Login,
   type MailAccessDeps,
   NO_PROOF,
-  openLogin,
   type Proof,
   type TokenWish,
 } from './mail-access.ts'
+export { openLogin } from './open-login.ts'
 export {
   createProfileMailer,
   type MailResult,

@@ -1,11 +1,22 @@
-import type { DiagnosisContext, Failure, Outcome, SettingsFailure } from '../diagnosis/index.ts'
-import { checkClaims, type TokenOutcome, type TokenSource } from '../entra/index.ts'
+import type {
+  DiagnosisContext,
+  Failure,
+  GraphEvidence,
+  Outcome,
+  SettingsFailure,
+} from '../diagnosis/index.ts'
+import {
+  type ClientCredential,
+  checkClaims,
+  type TokenOutcome,
+  type TokenSource,
+} from '../entra/index.ts'
 import { type Clock, toIsoDay } from '../platform/clock.ts'
 import { PosternError } from '../platform/errors.ts'
-import type { Secret } from '../platform/secret.ts'
 import {
   type ExchangeOnlineAuthentication,
   mailboxOf,
+  type OpenedCredential,
   type Profile,
   type Profiles,
 } from '../profiles/index.ts'
@@ -37,40 +48,20 @@ export interface Login {
 /** Many profiles may share one application: within a sweep one question to Entra answers for all of them. */
 const RECENT_MS = 60_000
 
-/** Turns a profile into a login, or into the failure that stands in its way. */
-export async function openLogin(
-  deps: MailAccessDeps,
+/** The active credential; null for profiles without authentication. */
+export async function openStored(
+  profiles: Pick<Profiles, 'openCredential'>,
   profile: Profile,
-  wish: TokenWish,
-): Promise<Outcome<Login>> {
-  const { authentication } = profile
-  const ended = provenEnd(profile)
-  if (ended !== undefined && !wish.patient) return { ok: false, failure: ended }
-  const secret = await openSecret(deps.profiles, profile)
-  if (!secret.ok) return secret
-  if (authentication.type !== 'exchangeOnline' || secret.value === null) {
-    return { ok: true, value: plainLogin(profile, secret.value) }
-  }
-  const outcome = await acquireToken(deps, { authentication, secret: secret.value, ...wish })
-  if (!outcome.ok) return outcome
-  const { claims } = outcome.value
-  const wrong = checkClaims(claims, { ...expectation(authentication), now: deps.clock.now() })
-  if (wrong !== undefined) return { ok: false, failure: wrong }
-  return { ok: true, value: tokenLogin(profile, outcome) }
-}
-
-/** The stored secret; null for profiles without authentication. */
-export async function openSecret(
-  profiles: Profiles,
-  profile: Profile,
-): Promise<Outcome<Secret | null>> {
+): Promise<Outcome<OpenedCredential | null>> {
   const { type } = profile.authentication
   if (type === 'none') return { ok: true, value: null }
-  const missing = type === 'basic' ? 'the password is missing.' : 'the client secret is missing.'
   try {
-    const secret = await profiles.secretOf(profile.id)
-    if (secret !== undefined) return { ok: true, value: secret }
-    return { ok: false, failure: { source: 'settings', problem: 'incomplete', detail: missing } }
+    const opened = await profiles.openCredential(profile.id)
+    if (opened !== undefined) return { ok: true, value: opened }
+    const missing = { source: 'settings', problem: 'incomplete' } as const
+    const what = type === 'basic' ? 'password' : 'client secret or certificate'
+    const detail = `the ${what} is missing.`
+    return { ok: false, failure: { ...missing, detail } }
   } catch (error) {
     if (!(error instanceof PosternError) || error.code !== 'secret_unreadable') throw error
     const failure = { source: 'settings', problem: 'secret_unreadable' } as const
@@ -95,12 +86,15 @@ export function endedOn(at: number): SettingsFailure {
 /** Asks for a token; a remembered one that is too old for the wish, or lacks a right, is replaced by a new one. */
 export async function acquireToken(
   deps: Pick<MailAccessDeps, 'tokens' | 'clock'>,
-  request: TokenWish & { authentication: ExchangeOnlineAuthentication; secret: Secret },
+  request: TokenWish & {
+    authentication: ExchangeOnlineAuthentication
+    credential: ClientCredential
+  },
 ): Promise<TokenOutcome> {
   const { tokens, clock } = deps
-  const { authentication, secret, fresh, patient, signal } = request
+  const { authentication, credential, fresh, patient, signal } = request
   const { cloud, tenantId, clientId } = authentication
-  const wanted = { cloud, tenantId, clientId, clientSecret: secret }
+  const wanted = { cloud, tenantId, clientId, credential }
   if (fresh === 'always') return tokens.acquire(wanted, { fresh: true, patient, signal })
   const first = await tokens.acquire(wanted, { patient, signal })
   if (!first.ok || !first.trace.fromCache) return first
@@ -126,12 +120,12 @@ export function tokenLogin(profile: Profile, outcome: Extract<TokenOutcome, { ok
   }
 }
 
-export function plainLogin(profile: Profile, secret: Secret | null): Login {
+export function plainLogin(profile: Profile, credential: OpenedCredential | null): Login {
   const { authentication } = profile
   return {
     authentication:
-      authentication.type === 'basic' && secret !== null
-        ? { type: 'login', username: authentication.username, password: secret }
+      authentication.type === 'basic' && credential?.type === 'password'
+        ? { type: 'login', username: authentication.username, password: credential.value }
         : { type: 'none' },
     servicePrincipalObjectId: null,
     fromCache: false,
@@ -174,11 +168,16 @@ export function diagnosisContext(
     servicePrincipalObjectId?: string | null | undefined
     /** When these settings last did what now failed: since then nothing of them can still be spreading. */
     provenAt?: number | null | undefined
+    /** The stored secret has the form of a Secret ID. */
+    secretLooksLikeId?: boolean | undefined
+    /** What Graph lists, where it was asked. */
+    graph?: GraphEvidence | undefined
   },
 ): DiagnosisContext {
   const { authentication, server } = profile
   const entra = authentication.type === 'exchangeOnline' ? authentication : undefined
-  const isProven = (facts.provenAt ?? Number.NEGATIVE_INFINITY) >= profile.updatedAt
+  const { provenAt = null, graph } = facts
+  const isProven = provenAt !== null && provenAt >= profile.updatedAt
   return {
     profileId: profile.id,
     authenticationType: authentication.type,
@@ -193,6 +192,9 @@ export function diagnosisContext(
     smtpPort: server.port,
     applicationRbac: entra?.applicationRbac ?? false,
     changedAt: isProven ? null : profile.updatedAt,
+    workedUntil: isProven ? provenAt : null,
+    secretLooksLikeId: facts.secretLooksLikeId ?? false,
+    ...(graph !== undefined && { graph }),
     now: facts.now,
   }
 }

@@ -7,10 +7,10 @@ import {
   isTokenRefused,
   type Login,
   type MailAccessDeps,
-  openLogin,
   type Proof,
   provenAt,
 } from './mail-access.ts'
+import { openLogin } from './open-login.ts'
 import type { VerificationEvents } from './verification.ts'
 
 export type MailResult =

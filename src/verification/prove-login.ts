@@ -1,15 +1,20 @@
-import type { Diagnosis } from '../diagnosis/index.ts'
+import type { Diagnosis, Outcome } from '../diagnosis/index.ts'
 import { checkAudience, checkRole, REQUIRED_ROLE, type TokenOutcome } from '../entra/index.ts'
 import { type Clock, toIso, toIsoDay } from '../platform/clock.ts'
-import type { Secret } from '../platform/secret.ts'
-import type { ExchangeOnlineAuthentication, Profile } from '../profiles/index.ts'
+import type {
+  CredentialFacts,
+  ExchangeOnlineAuthentication,
+  OpenedCredential,
+  Profile,
+} from '../profiles/index.ts'
+import { acquireByAny, acquireByFallback, type ChosenToken, KNOWN_END } from './fallback.ts'
 import {
   acquireToken,
   endedOn,
   expectation,
   type Login,
   type MailAccessDeps,
-  openSecret,
+  openStored,
   plainLogin,
   provenEnd,
   type TokenWish,
@@ -23,6 +28,8 @@ export interface LoginProofRequest {
   /** Of the run before: keeps the words in which Entra proved the end of a secret. */
   lastDiagnosis: Diagnosis | null
   stage: Stage
+  /** A credential to prove in place of the stored one, which is not fallen back to then. */
+  credential?: OpenedCredential | undefined
 }
 
 /** The checks up to the token. Undefined when one failed. */
@@ -33,17 +40,43 @@ export async function proveLogin(
   const { profile, stage, wish } = request
   const { authentication } = profile
 
-  const secret = await openSecret(deps.profiles, profile)
-  if (!secret.ok) {
-    stage.fail('settingsComplete', secret.failure)
+  const opened: Outcome<OpenedCredential | null> =
+    request.credential === undefined
+      ? await openStored(deps.profiles, profile)
+      : { ok: true, value: request.credential }
+  if (!opened.ok) {
+    stage.fail('settingsComplete', opened.failure)
     return undefined
   }
+  const credential = opened.value
   stage.ok('settingsComplete', describeSettings(profile))
-  if (authentication.type !== 'exchangeOnline' || secret.value === null) {
-    return plainLogin(profile, secret.value)
+  if (
+    authentication.type !== 'exchangeOnline' ||
+    credential === null ||
+    credential.type === 'password'
+  ) {
+    return plainLogin(profile, credential)
+  }
+  const question = { profile, authentication, credential, wish }
+  if (request.credential !== undefined) {
+    if (!proveNotEnded(deps.clock, request)) return undefined
+    const outcome = await acquireToken(deps, { authentication, credential, ...wish })
+    return proveToken(deps, { profile, authentication, stage, token: { outcome, refused: null } })
+  }
+  if (!wish.patient && provenEnd(profile) !== undefined) {
+    const outcome = await acquireByFallback(deps, { ...question, refused: KNOWN_END })
+    if (outcome !== undefined) {
+      stage.warn(
+        'credentialNotEnded',
+        `Microsoft Entra has said that ${nameOf(profile)} ended, so the former credential is used.`,
+      )
+      const token = { outcome, refused: KNOWN_END }
+      return proveToken(deps, { profile, authentication, stage, token })
+    }
   }
   if (!proveNotEnded(deps.clock, request)) return undefined
-  return proveToken(deps, { profile, authentication, secret: secret.value, wish, stage })
+  const token = await acquireByAny(deps, question)
+  return proveToken(deps, { profile, authentication, stage, token })
 }
 
 /**
@@ -57,13 +90,13 @@ function proveNotEnded(clock: Clock, request: LoginProofRequest): boolean {
   if (proven !== undefined && wish.patient) {
     stage.warn(
       'credentialNotEnded',
-      `Microsoft Entra has said that the client secret ended (recorded ${proven.detail}); it is asked again.`,
+      `Microsoft Entra has said that ${nameOf(profile)} ended (recorded ${proven.detail}); it is asked again.`,
       proven,
     )
     return true
   }
   if (proven !== undefined) {
-    const evidence = `Microsoft Entra has said that the client secret ended (recorded ${proven.detail}).`
+    const evidence = `Microsoft Entra has said that ${nameOf(profile)} ended (recorded ${proven.detail}).`
     if (lastDiagnosis?.code === SECRET_EXPIRED) {
       stage.failAgain('credentialNotEnded', lastDiagnosis, evidence)
     } else {
@@ -76,7 +109,7 @@ function proveNotEnded(clock: Clock, request: LoginProofRequest): boolean {
     return true
   }
   const { expiresAt, expirySource } = credential
-  const source = expirySource === 'graph' ? 'as Microsoft Entra lists it' : 'as entered'
+  const source = SOURCES[expirySource]
   if (expiresAt > clock.now()) {
     stage.ok('credentialNotEnded', `Ends on ${toIsoDay(expiresAt)} (UTC), ${source}.`)
   } else {
@@ -89,22 +122,33 @@ function proveNotEnded(clock: Clock, request: LoginProofRequest): boolean {
   return true
 }
 
+function nameOf({ credential }: Profile): string {
+  return credential?.type === 'certificate' ? 'the certificate' : 'the client secret'
+}
+
+const SOURCES: Readonly<Record<CredentialFacts['expirySource'], string>> = {
+  none: 'as entered',
+  typed: 'as entered',
+  proven: 'as Microsoft Entra said',
+  graph: 'as Microsoft Entra lists it',
+  certificate: 'as the certificate says',
+}
+
 /** Code of the diagnosis of AADSTS7000222. */
 export const SECRET_EXPIRED = 'secret_expired'
 
 /** The checks of the token, with a token for the login as their fruit. */
-export async function proveToken(
-  deps: Pick<MailAccessDeps, 'tokens' | 'clock'>,
+async function proveToken(
+  deps: Pick<MailAccessDeps, 'clock'>,
   request: {
     profile: Profile
     authentication: ExchangeOnlineAuthentication
-    secret: Secret
-    wish: TokenWish
     stage: Stage
+    token: ChosenToken
   },
 ): Promise<Login | undefined> {
-  const { profile, authentication, secret, wish, stage } = request
-  const outcome = await acquireToken(deps, { authentication, secret, ...wish })
+  const { profile, authentication, stage, token } = request
+  const { outcome, refused } = token
   if (!outcome.ok) {
     recordNoToken(outcome, authentication, stage)
     return undefined
@@ -112,11 +156,12 @@ export async function proveToken(
 
   const { claims, expiresAt } = outcome.value
   const { requestMs, fromCache } = outcome.trace
-  stage.learnObjectId(claims.oid ?? null)
+  const { oid = null, tid = null, appid = null, roles: tokenRoles = [] } = claims
+  stage.learnToken({ oid, tid, appid, roles: tokenRoles })
   stage.ok('entraReachable', describeWay(outcome, authentication), requestMs)
   stage.ok(
     'tokenIssued',
-    `${fromCache ? 'A token of a moment ago is used' : 'A token was issued'}; it is valid until ${toIso(expiresAt)}.`,
+    `${fromCache ? 'A token of a moment ago is used' : 'A token was issued'}; it is valid until ${toIso(expiresAt)}.${refused === null ? '' : ` The new credential was refused (${refused}), so the former one was used.`}`,
     requestMs,
   )
 
@@ -188,5 +233,7 @@ function describeSettings(profile: Profile): string {
   const way = `${senderEmailAddress} by ${server.host}:${server.port} (${server.security})`
   if (authentication.type === 'none') return `${way}, without a login.`
   if (authentication.type === 'basic') return `${way}, with user name and password.`
-  return `${way}, with the client secret ${credential?.hint ?? ''}…`
+  return credential?.type === 'certificate'
+    ? `${way}, with the certificate ${credential.hint}.`
+    : `${way}, with the client secret ${credential?.hint ?? ''}…`
 }

@@ -1,7 +1,7 @@
 import type { Diagnosis } from '../diagnosis/index.ts'
 import { SECOND_MS, toIso } from '../platform/clock.ts'
 import { newId } from '../platform/ids.ts'
-import type { Profile } from '../profiles/index.ts'
+import type { OpenedCredential, Profile } from '../profiles/index.ts'
 import { composeMessage, type SmtpClient, type SmtpProbeOptions } from '../smtp/index.ts'
 import type { Check, Report, VerifyReason } from './api.ts'
 import { type CheckList, createCheckList, plannedChecks } from './check-list.ts'
@@ -35,6 +35,8 @@ export interface RunRequest {
   /** What these settings have done before. */
   proof: Proof
   signal: AbortSignal
+  /** To prove in place of the stored one; the profile's facts are this credential's then. */
+  credential?: OpenedCredential | undefined
 }
 
 export interface RunResult {
@@ -78,13 +80,15 @@ export async function runChecks(deps: RunDeps, request: RunRequest): Promise<Run
     diagnosis: checks.find((check) => check.outcome === 'failed')?.diagnosis ?? null,
     unproven: unproven(profile, sendTo !== undefined),
     message,
+    tokenFacts: stage.tokenFacts(),
   }
   return { report, finishedAt }
 }
 
 async function prove(deps: RunDeps, request: RunRequest, stage: Stage): Promise<Report['message']> {
-  const { profile, lastDiagnosis, sendTo, signal } = request
-  const login = await proveLogin(deps, { profile, wish: wishOf(request), lastDiagnosis, stage })
+  const { profile, lastDiagnosis, sendTo, signal, credential } = request
+  const asked = { profile, lastDiagnosis, stage, credential }
+  const login = await proveLogin(deps, { ...asked, wish: wishOf(request) })
   if (login === undefined) return null
 
   const message = await messageFor(deps, profile, sendTo)
@@ -97,7 +101,7 @@ async function prove(deps: RunDeps, request: RunRequest, stage: Stage): Promise<
       deps.tokens.drop(authentication.tenantId, authentication.clientId)
     }
     const wish = { ...wishOf(request), fresh: 'always' } as const
-    const renewed = await proveLogin(deps, { profile, wish, lastDiagnosis, stage })
+    const renewed = await proveLogin(deps, { ...asked, wish })
     if (renewed === undefined) return null
     probe = await dialogue(renewed)
   }

@@ -1,6 +1,7 @@
 import { type Diagnosis, diagnose, type Failure } from '../diagnosis/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Profile } from '../profiles/index.ts'
+import type { TokenFacts } from './api.ts'
 import type { CheckList, CheckName } from './check-list.ts'
 import { diagnosisContext, type Proof, provenAt } from './mail-access.ts'
 
@@ -14,8 +15,9 @@ export interface Stage {
   fail(name: CheckName, failure: Failure, known?: { evidence?: string; durationMs?: number }): void
   /** Fails a check with a diagnosis that was made before. */
   failAgain(name: CheckName, diagnosis: Diagnosis, evidence: string): void
-  /** The enterprise application's Object ID, as soon as a token has named it. */
-  learnObjectId(objectId: string | null): void
+  /** What the token says, as soon as one has come. */
+  learnToken(facts: TokenFacts): void
+  tokenFacts(): TokenFacts | null
 }
 
 export function createStage(deps: {
@@ -25,7 +27,7 @@ export function createStage(deps: {
   list: CheckList
 }): Stage {
   const { profile, proof, clock, list } = deps
-  let servicePrincipalObjectId: string | null = null
+  let token: TokenFacts | null = null
   let since = clock.now()
 
   /** From the last record on. */
@@ -38,6 +40,7 @@ export function createStage(deps: {
 
   function judge(failure: Failure): Diagnosis {
     const now = clock.now()
+    const servicePrincipalObjectId = token?.oid ?? null
     const facts = { now, servicePrincipalObjectId, provenAt: provenAt(failure, proof) }
     return diagnose(failure, diagnosisContext(profile, facts))
   }
@@ -65,9 +68,10 @@ export function createStage(deps: {
     failAgain(name, diagnosis, evidence) {
       list.add({ name, outcome: 'failed', durationMs: lap(), evidence, diagnosis })
     },
-    learnObjectId(objectId) {
-      servicePrincipalObjectId = objectId
+    learnToken(facts) {
+      token = facts
     },
+    tokenFacts: () => token,
   }
 }
 

@@ -165,12 +165,13 @@ function toHealth(row: Selectable<Tables['profile_health']>): Health {
 
 /** A diagnosis of another version's shape is forgotten: the next run makes a new one. */
 function readDiagnosis(text: string | null): Diagnosis | null {
-  const value = text === null ? null : parse(text)
+  const value = text === null ? null : Value.Default(Diagnosis, parse(text))
   return Value.Check(Diagnosis, value) ? value : null
 }
 
 function readReport(body: string): Report {
-  const value = parse(body)
+  // What an older version has not stored yet gets its default.
+  const value = Value.Default(Report, parse(body))
   if (Value.Check(Report, value)) return value
   throw new PosternError(
     'A stored report cannot be read. Verify the profile again to get a new one.',

@@ -10,7 +10,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['entra', 'smtp', 'access'],
   ['profiles'],
   ['verification'],
-  ['credentials', 'provisioning'],
+  ['credentials', 'provisioning', 'setup'],
   ['alerts'],
   ['status'],
   ['agent'],

@@ -59,6 +59,8 @@ test('the paths of this version are there', async () => {
       'GET /api/v1/profiles/{id}/reports',
       'GET /api/v1/reports/{id}',
       'POST /api/v1/profiles/{id}/test-email',
+      'GET /api/v1/profiles/{id}/setup',
+      'GET /api/v1/profiles/{id}/setup/script',
       'GET /api/v1/alerts',
       'GET /api/v1/alerts/{id}',
       'POST /api/v1/alerts/{id}/acknowledge',

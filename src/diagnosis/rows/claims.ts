@@ -1,5 +1,10 @@
 import type { Row } from '../row.ts'
-import { OPEN_API_PERMISSIONS, OPEN_OVERVIEW } from './commands.ts'
+import {
+  ADD_SEND_PERMISSION,
+  GRANT_ADMIN_CONSENT,
+  OPEN_API_PERMISSIONS,
+  OPEN_OVERVIEW,
+} from './commands.ts'
 
 /** Entra gave a token that Exchange Online would refuse without saying why. */
 export const CLAIMS_ROWS: readonly Row[] = [
@@ -8,7 +13,11 @@ export const CLAIMS_ROWS: readonly Row[] = [
     code: 'audience_wrong',
     match: [{ source: 'claims', problems: ['audience'] }],
     summary: 'The token is not for Exchange Online.',
-    cause: 'It was asked for with the scope of another service or cloud. Detail: {detail}',
+    causes: [
+      'The scope in the settings is that of another service.',
+      'The cloud in the settings is wrong.',
+    ],
+    note: 'Detail: {detail}',
     responsible: 'operator',
     remedy:
       'The operator of Postern corrects the cloud or the custom scope. For the worldwide cloud it is https://outlook.office365.com/.default.',
@@ -21,30 +30,43 @@ export const CLAIMS_ROWS: readonly Row[] = [
     code: 'role_missing',
     match: [{ source: 'claims', problems: ['role_missing'] }],
     summary: 'The token does not hold the permission SMTP.SendAsApp.',
-    cause:
-      'The application permission SMTP.SendAsApp was not added, the admin consent is missing, or it was added as a delegated permission or for Microsoft Graph. Detail: {detail}',
+    causes: [
+      'The admin consent is missing.',
+      'The application permission SMTP.SendAsApp was not added.',
+      'It was added as a delegated permission.',
+      'It was added for Microsoft Graph instead of Office 365 Exchange Online.',
+    ],
+    note: 'Detail: {detail}',
     responsible: 'entraAdministrator',
     remedy:
       'The Entra administrator adds Office 365 Exchange Online, Application permissions, SMTP.SendAsApp to the app registration and grants admin consent.',
-    commands: [
-      OPEN_API_PERMISSIONS,
-      {
-        shell: 'bash',
-        // Microsoft: the application ID of Office 365 Exchange Online, and the ID of its role SMTP.SendAsApp.
-        text: 'az ad app permission add --id {clientId} --api 00000002-0000-0ff1-ce00-000000000000 --api-permissions 7146a1f0-8703-45b3-9eae-527a64c00995=Role',
-      },
-      { shell: 'bash', text: 'az ad app permission admin-consent --id {clientId}' },
-    ],
+    commands: [OPEN_API_PERMISSIONS, ADD_SEND_PERMISSION, GRANT_ADMIN_CONSENT],
     retry: 'never',
     propagationMinutes: 10,
     guideStep: 'admin-consent',
+    variants: [
+      {
+        when: { workedBefore: true },
+        summary:
+          'The token no longer holds the permission SMTP.SendAsApp; it did until {workedUntil}.',
+        causes: [
+          'The admin consent was withdrawn.',
+          'The permission was removed from the app registration or the enterprise application.',
+        ],
+        remedy:
+          'The Entra administrator looks into the audit log for who withdrew it, and grants admin consent for SMTP.SendAsApp again.',
+      },
+    ],
   },
   {
     row: 26,
     code: 'token_is_delegated',
     match: [{ source: 'claims', problems: ['delegated'] }],
     summary: 'The token belongs to a user, not to the application.',
-    cause: 'It was got with a delegated permission. Detail: {detail}',
+    causes: [
+      'The permission was added as a delegated permission, and the token was got for a user.',
+    ],
+    note: 'Detail: {detail}',
     responsible: 'entraAdministrator',
     remedy:
       'The Entra administrator adds SMTP.SendAsApp as an application permission; delegated permissions do not work here.',
@@ -57,7 +79,8 @@ export const CLAIMS_ROWS: readonly Row[] = [
     code: 'token_of_other_application',
     match: [{ source: 'claims', problems: ['other_application'] }],
     summary: 'The token belongs to another application or tenant than the settings name.',
-    cause: 'A proxy or a custom cloud answers for another application. Detail: {detail}',
+    causes: ['A proxy or a custom cloud answers for another application.'],
+    note: 'Detail: {detail}',
     responsible: 'operator',
     remedy:
       'The operator of Postern compares the Application (client) ID and the Directory (tenant) ID with the Overview page of the app registration.',
@@ -70,7 +93,8 @@ export const CLAIMS_ROWS: readonly Row[] = [
     code: 'token_already_ended',
     match: [{ source: 'claims', problems: ['expired'] }],
     summary: 'A token came whose time is already over.',
-    cause: 'The clock of this machine is probably wrong. Detail: {detail}',
+    causes: ['The clock of this machine is wrong.'],
+    note: 'Detail: {detail}',
     responsible: 'operator',
     remedy: 'The operator of Postern synchronises the clock of this machine (NTP).',
     commands: [{ shell: 'bash', text: 'timedatectl status' }],
@@ -82,8 +106,11 @@ export const CLAIMS_ROWS: readonly Row[] = [
     code: 'token_unreadable',
     match: [{ source: 'claims', problems: ['unreadable'] }],
     summary: 'The token that came cannot be read.',
-    cause:
-      'Postern cannot look into it, so it cannot say whether Exchange Online would take it. Detail: {detail}',
+    causes: [
+      'The server that gives the token is not Microsoft Entra.',
+      'Microsoft has changed the form of its tokens.',
+    ],
+    note: 'Postern cannot look into it, so it cannot say whether Exchange Online would take it. Detail: {detail}',
     responsible: 'operator',
     remedy:
       'Postern tries again by itself. If it goes on, the operator of Postern checks which server gives the token.',

@@ -74,3 +74,60 @@ export const OPEN_RESTRICTED_ENTITIES: Command = {
   shell: 'url',
   text: 'https://security.microsoft.com/restrictedentities',
 }
+
+export const OPEN_APP_REGISTRATIONS: Command = {
+  shell: 'url',
+  text: '{portal}/#view/Microsoft_AAD_IAM/ActiveDirectoryMenuBlade/~/RegisteredApps',
+}
+
+export const OPEN_ENTERPRISE_APPLICATION: Command = {
+  shell: 'url',
+  text: '{portal}/#view/Microsoft_AAD_IAM/ManagedAppMenuBlade/~/Overview/objectId/{objectId}/appId/{clientId}',
+}
+
+export const OPEN_ENTERPRISE_APPLICATIONS: Command = {
+  shell: 'url',
+  text: '{portal}/#view/Microsoft_AAD_IAM/StartboardApplicationsMenuBlade/~/AppAppsPreview',
+}
+
+/** Microsoft: "Admin consent on the Microsoft identity platform". */
+export const OPEN_ADMIN_CONSENT: Command = {
+  shell: 'url',
+  text: '{authority}/{tenantId}/adminconsent?client_id={clientId}',
+}
+
+/** Microsoft: the application ID of Office 365 Exchange Online, and the ID of its role SMTP.SendAsApp. */
+export const ADD_SEND_PERMISSION: Command = {
+  shell: 'bash',
+  text: 'az ad app permission add --id {clientId} --api 00000002-0000-0ff1-ce00-000000000000 --api-permissions 7146a1f0-8703-45b3-9eae-527a64c00995=Role',
+}
+
+export const GRANT_ADMIN_CONSENT: Command = {
+  shell: 'bash',
+  text: 'az ad app permission admin-consent --id {clientId}',
+}
+
+export const SHOW_OBJECT_ID: Command = {
+  shell: 'bash',
+  text: 'az ad sp show --id {clientId} --query id --output tsv',
+}
+
+export const INSTALL_EXCHANGE_MODULE: Command = {
+  shell: 'powershell',
+  text: 'Install-Module -Name ExchangeOnlineManagement; Import-Module ExchangeOnlineManagement',
+}
+
+export const SHOW_MAILBOX_PERMISSION: Command = {
+  shell: 'powershell',
+  text: 'Get-MailboxPermission -Identity {mailbox} | Format-Table User,AccessRights,Deny',
+}
+
+export const GRANT_SEND_AS: Command = {
+  shell: 'powershell',
+  text: 'Add-RecipientPermission -Identity {from} -Trustee {mailbox} -AccessRights SendAs -Confirm:$false',
+}
+
+export const TEST_AUTHORIZATION: Command = {
+  shell: 'powershell',
+  text: 'Test-ServicePrincipalAuthorization -Identity {clientId} -Resource {mailbox} | Format-Table RoleName,GrantedPermissions,AllowedResourceScope,ScopeType,InScope',
+}

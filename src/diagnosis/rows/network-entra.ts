@@ -14,8 +14,11 @@ export const PROXY_ROWS: readonly Row[] = [
     ],
     summary:
       'The proxy asks for a user name and password before it opens the way to {host}:{port}.',
-    cause:
-      'The proxy does not know Postern, or the login in the proxy setting is wrong. Detail: {detail}',
+    causes: [
+      'The proxy setting holds no login, and the proxy does not know Postern.',
+      'The login in the proxy setting is wrong.',
+    ],
+    note: 'Detail: {detail}',
     responsible: 'operator',
     remedy:
       'The operator of Postern corrects the login in HTTPS_PROXY or POSTERN_SMTP_PROXY, or asks the network team to let Postern through without a login.',
@@ -28,7 +31,8 @@ export const PROXY_ROWS: readonly Row[] = [
     code: 'proxy_refused',
     match: [{ source: 'transport', phases: ['proxy'], codes: ['403', '405'] }],
     summary: 'The proxy does not allow connections to {host}:{port}.',
-    cause: 'A rule of the proxy forbids this destination or port. Detail: {detail}',
+    causes: ['A rule of the proxy forbids this destination or port.'],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy: 'The network team allows CONNECT to {host}:{port} on the proxy.',
     commands: [],
@@ -40,8 +44,8 @@ export const PROXY_ROWS: readonly Row[] = [
     code: 'proxy_failed',
     match: [{ source: 'transport', phases: ['proxy'] }],
     summary: 'The proxy did not open the way to {peer} at {host}:{port}.',
-    cause:
-      'The proxy is down or cannot reach the destination, or the proxy setting is wrong. Microsoft has refused nothing. Detail: {detail}',
+    causes: ['The proxy is down or cannot reach the destination.', 'The proxy setting is wrong.'],
+    note: 'Microsoft has refused nothing. Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'The network team checks the proxy; the operator of Postern checks HTTPS_PROXY, NO_PROXY and POSTERN_SMTP_PROXY.',
@@ -58,8 +62,11 @@ export const NETWORK_ENTRA_ROWS: readonly Row[] = [
     code: 'entra_name_not_resolved',
     match: [{ source: 'transport', peers: ['entra', 'graph'], phases: ['dns'] }],
     summary: 'The name {host} of {peer} could not be resolved.',
-    cause:
-      'The name server does not answer, does not know outside names, or only a proxy may resolve them. Detail: {detail}',
+    causes: [
+      'The name server does not answer.',
+      'The name server does not know outside names: only a proxy may resolve them.',
+    ],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'The network team lets this machine resolve {host}, or names the proxy that the operator of Postern must set in HTTPS_PROXY.',
@@ -80,7 +87,8 @@ export const NETWORK_ENTRA_ROWS: readonly Row[] = [
       },
     ],
     summary: 'No connection to {peer} at {host}:{port}.',
-    cause: 'A firewall does not let HTTPS out, or a proxy must be used. Detail: {detail}',
+    causes: ['A firewall does not let HTTPS out.', 'A proxy must be used and is not set.'],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'The network team allows HTTPS (TCP {port}) from this machine to {host}, or names the proxy to use.',
@@ -93,8 +101,8 @@ export const NETWORK_ENTRA_ROWS: readonly Row[] = [
     code: 'entra_timeout',
     match: [{ source: 'transport', peers: ['entra', 'graph'], phases: ['timeout'] }],
     summary: '{peer} at {host} did not answer in time.',
-    cause:
-      'The network or a proxy is slow or drops packets, or Microsoft is slow. Detail: {detail}',
+    causes: ['The network or a proxy is slow or drops packets.', 'Microsoft is slow.'],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'Postern tries again by itself. If it goes on, the network team checks the way to {host}.',
@@ -107,8 +115,11 @@ export const NETWORK_ENTRA_ROWS: readonly Row[] = [
     code: 'entra_connection_closed',
     match: [{ source: 'transport', peers: ['entra', 'graph'], phases: ['closed'] }],
     summary: 'The connection to {peer} at {host} broke before the answer was complete.',
-    cause:
-      'The network, a firewall or a proxy closed the connection, or Microsoft did. Detail: {detail}',
+    causes: [
+      'The network, a firewall or a proxy closed the connection.',
+      'Microsoft closed the connection.',
+    ],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'Postern tries again by itself. If it goes on, the network team checks the way to {host}.',
@@ -121,8 +132,11 @@ export const NETWORK_ENTRA_ROWS: readonly Row[] = [
     code: 'entra_redirected',
     match: [{ source: 'transport', peers: ['entra', 'graph'], phases: ['redirect'] }],
     summary: 'Instead of an answer of {peer}, a redirect to another address came.',
-    cause:
-      'Microsoft does not redirect here. A proxy or a network login page (captive portal) stands between. Postern does not follow it, so that no secret goes there. Detail: {detail}',
+    causes: [
+      'A network login page (captive portal) stands between.',
+      'A proxy that rewrites answers stands between.',
+    ],
+    note: 'Microsoft does not redirect here. Postern does not follow it, so that no secret goes there. Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'The network team lets this machine reach {host} without a login page or rewriting proxy.',
@@ -140,8 +154,12 @@ export const NETWORK_ENTRA_ROWS: readonly Row[] = [
       { source: 'entra', errors: ['unreadable_answer'], status: [430, 499] },
     ],
     summary: 'The answer from {host} is not an answer of {peer}.',
-    cause:
-      'A web page or a part of an answer came instead of JSON: from a proxy, a network login page (captive portal), or a disturbed gateway of Microsoft. Detail: {detail}',
+    causes: [
+      'A proxy answered with a page of its own.',
+      'A network login page (captive portal) answered.',
+      'A gateway of Microsoft is disturbed.',
+    ],
+    note: 'A web page or a part of an answer came instead of JSON. Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'Postern tries again by itself. If it goes on, the network team lets this machine reach {host} without a proxy that answers by itself.',

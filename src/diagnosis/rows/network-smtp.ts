@@ -8,8 +8,8 @@ export const NETWORK_SMTP_ROWS: readonly Row[] = [
     code: 'smtp_name_not_resolved',
     match: [{ source: 'transport', peers: ['smtp'], phases: ['dns'] }],
     summary: 'The name {host} of the SMTP server could not be resolved.',
-    cause:
-      'The host is mistyped in the settings, or the name server does not answer. Detail: {detail}',
+    causes: ['The host is mistyped in the settings.', 'The name server does not answer.'],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'The operator of Postern checks the host in the server details; if it is right, the network team lets this machine resolve {host}.',
@@ -22,7 +22,8 @@ export const NETWORK_SMTP_ROWS: readonly Row[] = [
     code: 'smtp_connect_refused',
     match: [{ source: 'transport', peers: ['smtp'], phases: ['connect'], codes: ['ECONNREFUSED'] }],
     summary: 'The connection to the SMTP server {host}:{port} was refused.',
-    cause: 'The port is wrong, a firewall refuses it, or the server is down. Detail: {detail}',
+    causes: ['A firewall refuses the port.', 'The port is wrong.', 'The server is down.'],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'The network team opens TCP {port} from this machine to {host}. For Exchange Online the port is 587.',
@@ -38,8 +39,11 @@ export const NETWORK_SMTP_ROWS: readonly Row[] = [
       { source: 'transport', peers: ['smtp'], phases: ['timeout', 'closed'], steps: ['connect'] },
     ],
     summary: 'No connection to the SMTP server {host}:{port}.',
-    cause:
-      'A firewall blocks outgoing SMTP, or the port is wrong. Many hosting providers block port 25. Detail: {detail}',
+    causes: [
+      'A firewall blocks outgoing SMTP; many hosting providers block port 25.',
+      'The port is wrong.',
+    ],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'The network team opens TCP {port} from this machine to {host}. For Exchange Online the port is 587.',
@@ -54,8 +58,11 @@ export const NETWORK_SMTP_ROWS: readonly Row[] = [
       { source: 'transport', peers: ['smtp'], phases: ['timeout', 'closed'], steps: ['greeting'] },
     ],
     summary: 'The SMTP server {host}:{port} took the connection but did not greet.',
-    cause:
-      'A firewall or proxy takes the connection and does not pass it on, or the port expects TLS from the first byte. Detail: {detail}',
+    causes: [
+      'A firewall or proxy takes the connection and does not pass it on.',
+      'The port expects TLS from the first byte.',
+    ],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'The network team checks that TCP {port} to {host} is let through unchanged; the operator of Postern checks port and security in the server details.',
@@ -68,7 +75,8 @@ export const NETWORK_SMTP_ROWS: readonly Row[] = [
     code: 'smtp_timeout',
     match: [{ source: 'transport', peers: ['smtp'], phases: ['timeout'] }],
     summary: 'The SMTP server {host} did not answer in time (step: {step}).',
-    cause: 'The server is slow, or the network lost the connection. Detail: {detail}',
+    causes: ['The server is slow.', 'The network lost the connection.'],
+    note: 'Detail: {detail}',
     responsible: 'nobody',
     remedy: 'Nobody has to act now: Postern tries again on a new connection.',
     commands: [],
@@ -80,7 +88,8 @@ export const NETWORK_SMTP_ROWS: readonly Row[] = [
     code: 'smtp_connection_closed',
     match: [{ source: 'transport', peers: ['smtp'], phases: ['closed'] }],
     summary: 'The connection to the SMTP server {host} broke (step: {step}).',
-    cause: 'The server, a firewall or the network closed it. Detail: {detail}',
+    causes: ['The server closed it.', 'A firewall or the network closed it.'],
+    note: 'Detail: {detail}',
     responsible: 'nobody',
     remedy: 'Nobody has to act now: Postern tries again on a new connection.',
     commands: [],
@@ -92,8 +101,11 @@ export const NETWORK_SMTP_ROWS: readonly Row[] = [
     code: 'smtp_answer_inserted',
     match: [{ source: 'transport', peers: ['smtp'], codes: ['STARTTLS_INJECTION'] }],
     summary: 'Something between Postern and {host} put text into the connection before TLS began.',
-    cause:
-      'A mail gateway or firewall does not follow the SMTP standard, or somebody attacks the connection. Detail: {detail}',
+    causes: [
+      'A mail gateway or firewall does not follow the SMTP standard.',
+      'Somebody attacks the connection.',
+    ],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'The network team finds out what stands between this machine and {host} and removes it.',
@@ -106,8 +118,8 @@ export const NETWORK_SMTP_ROWS: readonly Row[] = [
     code: 'smtp_unreadable_answer',
     match: [{ source: 'transport', peers: ['smtp'], phases: ['protocol', 'redirect'] }],
     summary: 'What {host}:{port} answers is not SMTP.',
-    cause:
-      'Another service listens on this port, or a proxy or firewall answers by itself. Detail: {detail}',
+    causes: ['Another service listens on this port.', 'A proxy or firewall answers by itself.'],
+    note: 'Detail: {detail}',
     responsible: 'operator',
     remedy:
       'The operator of Postern checks host, port and security in the server details, and asks the network team whether something stands between.',

@@ -7,8 +7,8 @@ export const SETTINGS_ROWS: readonly Row[] = [
     code: 'settings_incomplete',
     match: [{ source: 'settings', problems: ['incomplete'] }],
     summary: 'The email settings cannot work as they are.',
-    cause:
-      'A field that this type of authentication needs is empty or cannot be used. Detail: {detail}',
+    causes: ['A field that this type of authentication needs is empty or cannot be used.'],
+    note: 'Detail: {detail}',
     responsible: 'operator',
     remedy: 'The operator of Postern corrects the fields and saves the settings.',
     commands: [],
@@ -20,8 +20,11 @@ export const SETTINGS_ROWS: readonly Row[] = [
     code: 'secret_unreadable',
     match: [{ source: 'settings', problems: ['secret_unreadable'] }],
     summary: 'The stored secret cannot be read with the master key that Postern has now.',
-    cause:
-      'The master key was replaced or lost, or the database comes from another installation. Detail: {detail}',
+    causes: [
+      'The master key was replaced or lost.',
+      'The database comes from another installation.',
+    ],
+    note: 'Detail: {detail}',
     responsible: 'operator',
     remedy:
       'The operator of Postern puts the old master key back, or enters the secret again in the email settings.',
@@ -34,7 +37,8 @@ export const SETTINGS_ROWS: readonly Row[] = [
     code: 'credential_ended',
     match: [{ source: 'settings', problems: ['credential_ended'] }],
     summary: 'The client secret or certificate ended on {detail}.',
-    cause: 'This is the end date in the settings. Microsoft refuses a credential after its end.',
+    causes: ['Its end date has passed.'],
+    note: 'This is the end date in the settings. Microsoft refuses a credential after its end.',
     responsible: 'entraAdministrator',
     remedy:
       'The Entra administrator creates a new client secret or certificate in the app registration; then it is entered in Postern with its end date. If Microsoft’s end date is later, correct the date in Postern.',
@@ -55,7 +59,8 @@ export const SETTINGS_ROWS: readonly Row[] = [
       },
     ],
     summary: 'Exchange Online does not offer SMTP on port 465.',
-    cause: 'Exchange Online takes mail on port 587 with STARTTLS, not on port 465.',
+    causes: ['The port in the server details is 465.'],
+    note: 'Exchange Online takes mail on port 587 with STARTTLS, not on port 465.',
     responsible: 'operator',
     remedy: 'The operator of Postern sets port 587 and STARTTLS in the server details.',
     commands: [],

@@ -6,6 +6,7 @@ import {
   SHOW_MAILBOX,
   SHOW_SERVICE_PRINCIPAL,
   SHOW_SMTP_AUTH,
+  TEST_AUTHORIZATION,
 } from './commands.ts'
 
 const MOVE_TO_OAUTH =
@@ -21,8 +22,8 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
     code: 'smtp_tls_too_old',
     match: [{ source: 'smtp', enhanced: ['4.7.66', '5.7.67'] }],
     summary: 'Exchange Online refuses the TLS version of this connection.',
-    cause:
-      'Postern speaks TLS 1.2 or later; a mail gateway or firewall between uses an older version.',
+    causes: ['A mail gateway or firewall between uses an older version of TLS.'],
+    note: 'Postern itself speaks TLS 1.2 or later.',
     responsible: 'networkTeam',
     remedy:
       'The network team updates what stands between to TLS 1.2 or later, or lets connections to {host} pass unchanged.',
@@ -35,7 +36,7 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
     code: 'auth_mechanism_refused',
     match: [{ source: 'smtp', codes: [504, 504] }],
     summary: 'The server {host} does not know the way to log in that Postern used.',
-    cause: 'The host is not the right server, or the login came before TLS.',
+    causes: ['The host is not the right server.', 'The login came before TLS.'],
     responsible: 'operator',
     remedy:
       'The operator of Postern checks host, port and authentication, and sets the security to STARTTLS.',
@@ -48,7 +49,7 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
     code: 'starttls_required',
     match: [{ source: 'smtp', fragments: ['must issue a starttls command'] }],
     summary: 'The server {host} wants TLS before anything else.',
-    cause: 'The security “none” is set for a server that requires STARTTLS.',
+    causes: ['The security “none” is set for a server that requires STARTTLS.'],
     responsible: 'operator',
     remedy: 'The operator of Postern sets the security to STARTTLS in the server details.',
     commands: [],
@@ -60,21 +61,31 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
     code: 'smtp_auth_disabled_for_mailbox',
     match: [{ source: 'smtp', enhanced: ['5.7.139'], fragments: ['disabled for the mailbox'] }],
     summary: 'SMTP AUTH is switched off for the mailbox {mailbox}.',
-    cause: 'The mailbox has its own switch, and it is set to off. Token and mailbox are fine.',
+    causes: ['The mailbox has its own switch, and it is set to off.'],
+    note: 'Token and mailbox are fine.',
     responsible: 'exchangeAdministrator',
     remedy: 'The Exchange administrator allows SMTP AUTH for the mailbox {mailbox}.',
     commands: [CONNECT_EXCHANGE, ALLOW_SMTP_AUTH, SHOW_SMTP_AUTH],
     retry: 'never',
     propagationMinutes: 60,
     guideStep: 'smtp-auth',
+    variants: [
+      {
+        when: { workedBefore: true },
+        summary:
+          'SMTP AUTH was switched off for the mailbox {mailbox}; it was on until {workedUntil}.',
+        causes: ['An administrator or a script switched SMTP AUTH off for this mailbox.'],
+      },
+    ],
   },
   {
     row: 31,
     code: 'smtp_auth_disabled_for_tenant',
     match: [{ source: 'smtp', enhanced: ['5.7.139'], fragments: ['disabled for the tenant'] }],
     summary: 'SMTP AUTH is switched off for the whole organisation.',
-    cause:
-      'The switch of the organisation is off and the mailbox {mailbox} has no setting of its own.',
+    causes: [
+      'The switch of the organisation is off, as Microsoft sets it for new tenants, and the mailbox {mailbox} has no setting of its own.',
+    ],
     responsible: 'exchangeAdministrator',
     remedy:
       'The Exchange administrator allows SMTP AUTH for the mailbox {mailbox} alone: the mailbox’s setting wins over the organisation’s.',
@@ -82,13 +93,24 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
     retry: 'never',
     propagationMinutes: 60,
     guideStep: 'smtp-auth',
+    variants: [
+      {
+        when: { workedBefore: true },
+        summary:
+          'SMTP AUTH was switched off for the whole organisation; it was on until {workedUntil}.',
+        causes: [
+          'An administrator, a script or Microsoft switched SMTP AUTH off for the organisation, and the mailbox {mailbox} has no setting of its own.',
+          'The setting of the mailbox {mailbox} was removed, so that the organisation’s counts.',
+        ],
+      },
+    ],
   },
   {
     row: 32,
     code: 'basic_blocked_by_security_defaults',
     match: [{ source: 'smtp', enhanced: ['5.7.139'], fragments: ['security defaults'] }],
     summary: 'The organisation’s security defaults do not allow a user name and password.',
-    cause: 'Security defaults are on in Microsoft Entra; they block basic authentication.',
+    causes: ['Security defaults are on in Microsoft Entra; they block basic authentication.'],
     responsible: 'operator',
     remedy: MOVE_TO_OAUTH,
     commands: [],
@@ -111,8 +133,10 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
     ],
     summary:
       'Exchange Online does not take a user name and password (basic authentication) any more.',
-    cause:
-      'Basic authentication is off in this organisation. At the end of December 2026 Microsoft switches it off by default for all.',
+    causes: [
+      'Basic authentication is off in this organisation.',
+      'Microsoft has retired it; at the end of December 2026 it is switched off by default for all.',
+    ],
     responsible: 'operator',
     remedy: MOVE_TO_OAUTH,
     commands: [],
@@ -124,22 +148,33 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
     code: 'login_criteria_not_met',
     match: [{ source: 'smtp', enhanced: ['5.7.139'], fragments: ['did not meet the criteria'] }],
     summary: 'A policy of the organisation refuses this login.',
-    cause:
-      'A Conditional Access policy or multi-factor authentication applies to the user that logs in.',
+    causes: [
+      'A Conditional Access policy applies to the user that logs in.',
+      'Multi-factor authentication is asked of the user that logs in.',
+    ],
     responsible: 'entraAdministrator',
     remedy:
       'The Entra administrator looks for the login in the sign-in logs; an application login (Microsoft Exchange Online with client ID and secret) needs no user and avoids this.',
     commands: [],
     retry: 'never',
     guideStep: 'app-registration',
+    variants: [
+      {
+        when: { workedBefore: true },
+        causes: [
+          'A Conditional Access policy was made or changed.',
+          'Multi-factor authentication was switched on for the user that logs in.',
+        ],
+      },
+    ],
   },
   {
     row: null,
     code: 'federation_unreachable',
     match: [{ source: 'smtp', enhanced: ['5.7.139'], fragments: ['federated sts'] }],
     summary: 'Exchange Online could not reach the organisation’s own sign-in service (federation).',
-    cause:
-      'The password is checked by a server of the organisation, and this server does not answer or has no HTTPS.',
+    causes: ['The organisation’s own sign-in server does not answer.', 'It has no HTTPS.'],
+    note: 'The password is checked by a server of the organisation.',
     responsible: 'entraAdministrator',
     remedy: 'The Entra administrator checks the federation server; with OAuth it is not needed.',
     commands: [],
@@ -159,23 +194,33 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
     ],
     summary:
       'Exchange Online refuses the application for the mailbox {mailbox}, although the token is fine.',
-    cause:
-      'The application role in Exchange does not cover this mailbox, the service account is missing or has a wrong Object ID, or the mailbox does not exist. Such changes take up to 2 hours.',
+    causes: [
+      'The application role in Exchange does not cover this mailbox: it is no direct member of the group in the scope.',
+      'The service account is missing in Exchange Online.',
+      'The service account has a wrong Object ID.',
+      '{mailbox} is not a mailbox of this tenant.',
+    ],
+    note: 'Such changes take up to 2 hours.',
     responsible: 'exchangeAdministrator',
     remedy:
       'The Exchange administrator checks with Test-ServicePrincipalAuthorization that the mailbox is in scope, and that the service account has the Object ID {objectId}.',
-    commands: [
-      CONNECT_EXCHANGE,
-      {
-        shell: 'powershell',
-        text: 'Test-ServicePrincipalAuthorization -Identity {clientId} -Resource {mailbox} | Format-Table RoleName,GrantedPermissions,AllowedResourceScope,ScopeType,InScope',
-      },
-      SHOW_SERVICE_PRINCIPAL,
-      SHOW_MAILBOX,
-    ],
+    commands: [CONNECT_EXCHANGE, TEST_AUTHORIZATION, SHOW_SERVICE_PRINCIPAL, SHOW_MAILBOX],
     retry: 'never',
     propagationMinutes: 120,
-    guideStep: 'mailbox-permission',
+    guideStep: 'application-role',
+    variants: [
+      {
+        when: { workedBefore: true },
+        summary:
+          'Exchange Online no longer takes the application for the mailbox {mailbox}, although the token is fine; it worked until {workedUntil}.',
+        causes: [
+          'The mailbox was taken out of the scope of the application role, or of its group.',
+          'The role assignment or the management scope was removed.',
+          'The service account was removed, or the enterprise application was made again with a new Object ID.',
+          'The mailbox {mailbox} was removed or has another address now.',
+        ],
+      },
+    ],
   },
   {
     row: 35,
@@ -189,8 +234,13 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
       },
     ],
     summary: 'Exchange Online refuses the login for {mailbox}, although the token is fine.',
-    cause:
-      'Most often the service account (service principal) is missing in Exchange Online, or it was created with the Object ID of the app registration instead of that of the enterprise application. Else {mailbox} is not a mailbox of this tenant, or is an alias. Such changes take up to 2 hours.',
+    causes: [
+      'The service account (service principal) is missing in Exchange Online.',
+      'The service account was created with the Object ID of the app registration instead of that of the enterprise application.',
+      '{mailbox} is not a mailbox of this tenant, or is only an alias.',
+      'The token’s right was granted a short time ago and Exchange Online does not know it yet.',
+    ],
+    note: 'Such changes take up to 2 hours.',
     responsible: 'exchangeAdministrator',
     remedy:
       'The Exchange administrator adds the service account with the Object ID {objectId}. If Get-ServicePrincipal shows another ObjectId for it, remove it with Remove-ServicePrincipal first: it cannot be changed.',
@@ -198,6 +248,20 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
     retry: 'never',
     propagationMinutes: 120,
     guideStep: 'service-principal',
+    variants: [
+      {
+        when: { workedBefore: true },
+        summary:
+          'Exchange Online no longer takes the login for {mailbox}, although the token is fine; it worked until {workedUntil}.',
+        causes: [
+          'The service account was removed in Exchange Online, or made again with another Object ID.',
+          'The enterprise application was deleted and made again: its Object ID is {objectId} now, and the service account still has the old one.',
+          'The mailbox {mailbox} was removed or has another address now.',
+        ],
+        remedy:
+          'The Exchange administrator compares the ObjectId that Get-ServicePrincipal shows with {objectId}. If it differs or nothing is shown, remove it with Remove-ServicePrincipal and add the service account again; then give it FullAccess again, too.',
+      },
+    ],
   },
   {
     row: null,
@@ -213,13 +277,22 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
       },
     ],
     summary: 'The server {host} does not accept the user name or password.',
-    cause: 'The user name or the password is wrong, or the password was changed or has ended.',
+    causes: [
+      'The password was changed or has ended.',
+      'The user name or the password is mistyped.',
+    ],
     responsible: 'operator',
     remedy:
       'The operator of Postern enters the right user name and password in the email settings.',
     commands: [],
     retry: 'never',
     guideStep: 'email-settings',
+    variants: [
+      {
+        when: { workedBefore: true },
+        causes: ['The password was changed or has ended.', 'The user was disabled or removed.'],
+      },
+    ],
   },
   {
     row: 36,
@@ -233,8 +306,8 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
       },
     ],
     summary: 'The server {host} takes mail only after a login.',
-    cause:
-      'No login was made on this connection: the authentication “none” is set, or the server forgot the login.',
+    causes: ['The authentication “none” is set.', 'The server forgot the login.'],
+    note: 'No login was made on this connection.',
     responsible: 'operator',
     remedy:
       'The operator of Postern sets the authentication to Microsoft Exchange Online in the email settings.',

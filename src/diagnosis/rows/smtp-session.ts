@@ -8,8 +8,8 @@ export const SMTP_SESSION_ROWS: readonly Row[] = [
     code: 'starttls_removed',
     match: [{ source: 'smtp_offer', problems: ['no_starttls'], given: { exchangeOnline: true } }],
     summary: 'The SMTP server {host} does not offer STARTTLS.',
-    cause:
-      'Exchange Online always offers STARTTLS, so a firewall or mail gateway on the way removes it. The server offers: {offered}.',
+    causes: ['A firewall or mail gateway on the way removes STARTTLS.'],
+    note: 'Exchange Online always offers it. The server offers: {offered}.',
     responsible: 'networkTeam',
     remedy: 'The network team turns SMTP inspection off for connections to {host}.',
     commands: [],
@@ -21,8 +21,12 @@ export const SMTP_SESSION_ROWS: readonly Row[] = [
     code: 'starttls_not_offered',
     match: [{ source: 'smtp_offer', problems: ['no_starttls'] }],
     summary: 'The SMTP server {host} does not offer STARTTLS.',
-    cause:
-      'The server has no certificate for it, the port is wrong, or a firewall removes it. Postern sends no password or token without TLS. The server offers: {offered}.',
+    causes: [
+      'The server has no certificate for it.',
+      'The port is wrong.',
+      'A firewall removes it.',
+    ],
+    note: 'Postern sends no password or token without TLS. The server offers: {offered}.',
     responsible: 'operator',
     remedy: 'The operator of Postern checks host, port and security in the server details.',
     commands: [],
@@ -40,8 +44,11 @@ export const SMTP_SESSION_ROWS: readonly Row[] = [
       },
     ],
     summary: 'The SMTP server {host} does not offer XOAUTH2.',
-    cause:
-      'The host is not the Exchange Online server for sending (for example an MX host or a gateway before it). Wanted: {wanted}. The server offers: {offered}.',
+    causes: [
+      'The host is not the Exchange Online server for sending (for example an MX host).',
+      'A gateway between answers for it.',
+    ],
+    note: 'Wanted: {wanted}. The server offers: {offered}.',
     responsible: 'operator',
     remedy:
       'The operator of Postern sets the host of the cloud in the server details (smtp.office365.com in the worldwide cloud), port 587 and STARTTLS.',
@@ -54,8 +61,11 @@ export const SMTP_SESSION_ROWS: readonly Row[] = [
     code: 'login_not_offered',
     match: [{ source: 'smtp_offer', problems: ['no_auth_mechanism'] }],
     summary: 'The SMTP server {host} does not offer a way to log in that Postern can use.',
-    cause:
-      'The server wants no login, or it offers one only after TLS or on another port. Wanted: {wanted}. The server offers: {offered}.',
+    causes: [
+      'The server offers a login only after TLS or on another port.',
+      'The server wants no login.',
+    ],
+    note: 'Wanted: {wanted}. The server offers: {offered}.',
     responsible: 'operator',
     remedy:
       'The operator of Postern checks the port, the security and the authentication in the email settings.',
@@ -78,8 +88,8 @@ export const SMTP_SESSION_ROWS: readonly Row[] = [
       },
     ],
     summary: 'More connections send for the mailbox {mailbox} at once than Exchange Online allows.',
-    cause:
-      'Exchange Online allows 3 at once for a mailbox. Postern keeps to that; another program probably sends with the same mailbox.',
+    causes: ['Another program sends with the same mailbox.'],
+    note: 'Exchange Online allows 3 connections at once for a mailbox, and Postern keeps to that.',
     responsible: 'nobody',
     remedy:
       'Nobody has to act now: Postern tries again a little later. If it goes on, let the other program send through Postern or with a mailbox of its own.',
@@ -98,7 +108,9 @@ export const SMTP_SESSION_ROWS: readonly Row[] = [
       },
     ],
     summary: 'The server asks to send more slowly.',
-    cause: 'Exchange Online takes 30 messages a minute from a mailbox.',
+    causes: [
+      'More than 30 messages were sent from the mailbox in a minute, perhaps by another program too.',
+    ],
     responsible: 'nobody',
     remedy: 'Nobody has to act now: Postern waits and sends more slowly.',
     commands: [],
@@ -118,7 +130,9 @@ export const SMTP_SESSION_ROWS: readonly Row[] = [
       },
     ],
     summary: 'The server {host} ended a session that was idle or open for too long.',
-    cause: 'Exchange Online closes connections that nobody uses.',
+    causes: [
+      'Nobody used the connection, or it was open for too long, and Exchange Online closed it.',
+    ],
     responsible: 'nobody',
     remedy: 'Nobody has to act now: Postern opens a new connection.',
     commands: [],
@@ -142,7 +156,8 @@ export const SMTP_SESSION_ROWS: readonly Row[] = [
       },
     ],
     summary: 'The mail server {host} is busy or has a fault of its own.',
-    cause: 'The server itself says that this passes.',
+    causes: ['The server is busy or has a fault of its own.'],
+    note: 'The server itself says that this passes.',
     responsible: 'nobody',
     remedy: 'Nobody has to act now: Postern tries again by itself.',
     commands: [],
@@ -154,8 +169,10 @@ export const SMTP_SESSION_ROWS: readonly Row[] = [
     code: 'sending_slowed_down',
     match: [{ source: 'smtp', enhanced: ['4.7.500-699', '4.7.850-899'] }],
     summary: 'Exchange Online takes mail from this sender or network only slowly at the moment.',
-    cause:
-      'Microsoft slows senders down whose mail or network it does not know well yet, or finds suspicious.',
+    causes: [
+      'Microsoft does not know the mail or the network of this sender well yet.',
+      'Microsoft finds the mail suspicious.',
+    ],
     responsible: 'exchangeAdministrator',
     remedy:
       'Postern tries again by itself. If it goes on, the Exchange administrator checks whether the mailbox {mailbox} sends unusual mail.',

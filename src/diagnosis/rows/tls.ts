@@ -8,7 +8,8 @@ export const TLS_ROWS: readonly Row[] = [
     code: 'certificate_inspected',
     match: [{ source: 'transport', phases: ['tls'], inspected: true }],
     summary: 'The certificate of {host} was replaced on the way.',
-    cause: 'This looks like TLS inspection by a proxy or firewall. {certificate}',
+    causes: ['A proxy or firewall inspects TLS and shows a certificate of its own.'],
+    note: '{certificate}',
     responsible: 'networkTeam',
     remedy:
       'The network team exempts {host} from TLS inspection; or the operator of Postern gives the inspecting CA’s certificate in POSTERN_CA_FILE.',
@@ -23,8 +24,11 @@ export const TLS_ROWS: readonly Row[] = [
       { source: 'transport', phases: ['tls'], codes: ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'] },
     ],
     summary: 'The certificate of {host} is not valid today.',
-    cause:
-      'The server’s certificate has expired or is not valid yet, or the clock of this machine is wrong. {certificate}',
+    causes: [
+      'The server’s certificate has expired or is not valid yet.',
+      'The clock of this machine is wrong.',
+    ],
+    note: '{certificate}',
     responsible: 'operator',
     remedy:
       'The operator of Postern checks the clock of this machine; if it is right, the owner of {host} must renew the certificate.',
@@ -43,8 +47,11 @@ export const TLS_ROWS: readonly Row[] = [
       },
     ],
     summary: 'The certificate that came does not carry the name {host}.',
-    cause:
-      'The host in the settings is not the server’s own name, or another server answered (a proxy, a login page, TLS inspection). {certificate}',
+    causes: [
+      'The host in the settings is not the server’s own name.',
+      'Another server answered: a proxy, a login page or a TLS inspection.',
+    ],
+    note: '{certificate}',
     responsible: 'operator',
     remedy:
       'The operator of Postern sets the host to a name of the certificate if that is the right server; otherwise the network team checks what answers for {host}.',
@@ -57,8 +64,12 @@ export const TLS_ROWS: readonly Row[] = [
     code: 'certificate_untrusted',
     match: [{ source: 'transport', phases: ['tls'], codes: UNTRUSTED_CODES }],
     summary: 'The certificate of {host} comes from an authority that this machine does not trust.',
-    cause:
-      'The server has a certificate of a private authority, it does not send the whole chain, or a TLS inspection replaced it. {certificate}',
+    causes: [
+      'The server has a certificate of a private authority.',
+      'A TLS inspection on the way replaced the certificate.',
+      'The server does not send the whole chain.',
+    ],
+    note: '{certificate}',
     responsible: 'operator',
     remedy:
       'The operator of Postern gives the authority’s certificate in POSTERN_CA_FILE, if it is the organisation’s own; otherwise the network team checks what answers for {host}.',
@@ -78,7 +89,7 @@ export const TLS_ROWS: readonly Row[] = [
       },
     ],
     summary: 'The SMTP server {host}:{port} does not speak TLS from the first byte.',
-    cause: 'The security “tls” is set for a port that expects STARTTLS, such as 587 or 25.',
+    causes: ['The security “tls” is set for a port that expects STARTTLS, such as 587 or 25.'],
     responsible: 'operator',
     remedy: 'The operator of Postern sets the security to STARTTLS, or the port that speaks TLS.',
     commands: [],
@@ -101,7 +112,11 @@ export const TLS_ROWS: readonly Row[] = [
       },
     ],
     summary: '{host} and Postern have no TLS version in common.',
-    cause: 'The server, or a proxy between, does not speak TLS 1.2 or later. Detail: {detail}',
+    causes: [
+      'A proxy or mail gateway between does not speak TLS 1.2 or later.',
+      'The server itself does not speak TLS 1.2 or later.',
+    ],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'The network team updates the server or proxy that answers for {host} to TLS 1.2 or later.',
@@ -117,7 +132,8 @@ export const TLS_ROWS: readonly Row[] = [
       { source: 'transport', peers: ['smtp'], phases: ['closed', 'timeout'], steps: ['starttls'] },
     ],
     summary: 'TLS with {host}:{port} could not be set up.',
-    cause: 'A firewall or proxy may disturb TLS, or the server refused it. Detail: {detail}',
+    causes: ['A firewall or proxy disturbs TLS.', 'The server refused it.'],
+    note: 'Detail: {detail}',
     responsible: 'networkTeam',
     remedy:
       'Postern tries again by itself. If it goes on, the network team checks the way to {host}.',

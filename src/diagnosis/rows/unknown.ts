@@ -1,6 +1,6 @@
 import type { Row } from '../row.ts'
 
-const CAUSE = 'Postern does not know this answer; here it is whole: {answer}'
+const UNKNOWN = 'Postern does not know this answer; here it is whole: {answer}'
 const REMEDY =
   'The operator of Postern reads the answer, and asks the Entra or Exchange administrator or Microsoft’s support with it.'
 
@@ -12,7 +12,8 @@ export const UNKNOWN_ROWS: readonly Row[] = [
     // RFC 5321 §4.2.1: 4yz asks to try again, 5yz not to.
     match: [{ source: 'smtp', codes: [400, 499] }],
     summary: 'The SMTP server {host} asks to try again later.',
-    cause: CAUSE,
+    causes: [],
+    note: UNKNOWN,
     responsible: 'operator',
     remedy: `Postern tries again by itself. If it goes on: ${REMEDY}`,
     commands: [],
@@ -24,7 +25,8 @@ export const UNKNOWN_ROWS: readonly Row[] = [
     code: 'smtp_answer_unknown',
     match: [{ source: 'smtp', codes: [500, 599] }],
     summary: 'The SMTP server {host} refuses.',
-    cause: CAUSE,
+    causes: [],
+    note: UNKNOWN,
     responsible: 'operator',
     remedy: REMEDY,
     commands: [],
@@ -39,7 +41,8 @@ export const UNKNOWN_ROWS: readonly Row[] = [
       { source: 'entra', status: [0, 399], withoutCode: true },
     ],
     summary: 'Microsoft Entra gave no token.',
-    cause: CAUSE,
+    causes: [],
+    note: UNKNOWN,
     responsible: 'operator',
     remedy: `Postern tries again by itself. If it goes on: ${REMEDY}`,
     commands: [],
@@ -51,7 +54,37 @@ export const UNKNOWN_ROWS: readonly Row[] = [
     code: 'entra_answer_unknown',
     match: [{ source: 'entra' }],
     summary: 'Microsoft Entra refuses to give a token.',
-    cause: CAUSE,
+    causes: [],
+    note: UNKNOWN,
+    responsible: 'operator',
+    remedy: REMEDY,
+    commands: [],
+    retry: 'never',
+    guideStep: null,
+  },
+  {
+    row: null,
+    code: 'graph_answer_unknown_temporary',
+    match: [
+      { source: 'graph', status: [0, 399] },
+      { source: 'graph', status: [408, 408] },
+    ],
+    summary: 'Microsoft Graph gave no answer that Postern can use.',
+    causes: [],
+    note: UNKNOWN,
+    responsible: 'operator',
+    remedy: `Postern tries again by itself. If it goes on: ${REMEDY}`,
+    commands: [],
+    retry: 'transient',
+    guideStep: null,
+  },
+  {
+    row: null,
+    code: 'graph_answer_unknown',
+    match: [{ source: 'graph' }],
+    summary: 'Microsoft Graph refuses.',
+    causes: [],
+    note: UNKNOWN,
     responsible: 'operator',
     remedy: REMEDY,
     commands: [],
@@ -66,7 +99,8 @@ export const NO_ROW: Row = {
   code: 'answer_unknown',
   match: [],
   summary: 'Something failed that Postern does not know.',
-  cause: CAUSE,
+  causes: [],
+  note: UNKNOWN,
   responsible: 'operator',
   remedy: `Postern tries again by itself. If it goes on: ${REMEDY}`,
   commands: [],

@@ -79,6 +79,7 @@ export function errorAnswer(
 ): Answer {
   const { model } = context
   const entry = findErrorEntry(code)
+  const now = toIso(context.nowMs).replace('Z', '0000Z')
   const words: ErrorContext = {
     tenant: model.tenant.id,
     tenantId: model.tenant.id,
@@ -91,8 +92,11 @@ export function errorAnswer(
     field: '',
     method: '',
     thumbprint: '',
+    reason: '',
+    start: now,
+    end: now,
     policyId: '',
-    now: toIso(context.nowMs).replace('Z', '0000Z'),
+    now,
     ...details,
   }
   const status = override.status ?? entry.status

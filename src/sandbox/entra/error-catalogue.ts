@@ -14,6 +14,11 @@ export interface ErrorContext {
   method: string
   /** Upper-case hex, from the header of a client assertion. */
   thumbprint: string
+  /** What is wrong with a certificate that was found; empty when none was. */
+  reason: string
+  /** When the certificate (700027) or the assertion (700024) begins and ends. */
+  start: string
+  end: string
   policyId: string
   /** The tenant's clock, ISO 8601 with seven decimals. */
   now: string
@@ -52,13 +57,14 @@ export const ERROR_CATALOGUE: Readonly<Record<number, ErrorEntry>> = {
     () =>
       "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
   ),
-  700027: clientError(
-    (c) =>
-      `The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key was not found., Thumbprint of key used by client: '${c.thumbprint}', Please visit the Azure Portal, Graph Explorer or directly use MS Graph to see configured keys for app Id '${c.appId}'. Review the documentation at https://docs.microsoft.com/en-us/graph/deployments to determine the corresponding service endpoint and https://docs.microsoft.com/en-us/graph/api/application-get?view=graph-rest-1.0&tabs=http to build a query request URL, such as 'https://graph.microsoft.com/beta/applications/${c.appId}'].`,
+  700027: clientError((c) =>
+    c.reason !== ''
+      ? `Client assertion contains an invalid signature. [Reason - ${c.reason}, Thumbprint of key used by client: '${c.thumbprint}', Found key 'Start=${c.start}, End=${c.end}', Please visit the Azure Portal, Graph Explorer or directly use MS Graph to see configured keys for app Id '${c.appId}'.]`
+      : `The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key was not found., Thumbprint of key used by client: '${c.thumbprint}', Please visit the Azure Portal, Graph Explorer or directly use MS Graph to see configured keys for app Id '${c.appId}'. Review the documentation at https://docs.microsoft.com/en-us/graph/deployments to determine the corresponding service endpoint and https://docs.microsoft.com/en-us/graph/api/application-get?view=graph-rest-1.0&tabs=http to build a query request URL, such as 'https://graph.microsoft.com/beta/applications/${c.appId}'].`,
   ),
   700024: clientError(
     (c) =>
-      `Client assertion is not within its valid time range. Current time: ${c.now}, assertion valid from ${c.now}, expiry time of assertion ${c.now}. Review the documentation at https://docs.microsoft.com/azure/active-directory/develop/active-directory-certificate-credentials .`,
+      `Client assertion is not within its valid time range. Current time: ${c.now}, assertion valid from ${c.start}, expiry time of assertion ${c.end}. Review the documentation at https://docs.microsoft.com/azure/active-directory/develop/active-directory-certificate-credentials .`,
   ),
   50027: clientError(
     () => 'Invalid JWT token. No certificate thumbprint specified in token header.',

@@ -1,3 +1,4 @@
+import { randomToken } from '../../platform/ids.ts'
 import { findEntry } from '../model.ts'
 import type { Tenant } from '../tenant.ts'
 import { adminConsent } from './admin-consent.ts'
@@ -71,7 +72,9 @@ async function answerToken(
   const { model, nowMs } = context
   if (model.entra.fault === 'transient') return errorAnswer(90033, {}, context)
   if (model.entra.forcedCode !== null) {
-    return errorAnswer(model.entra.forcedCode, namesIn(request, tenantName, context), context)
+    const { forcedCode, forcedStatus } = model.entra
+    const status = forcedStatus === null ? {} : { status: forcedStatus }
+    return errorAnswer(forcedCode, namesIn(request, tenantName, context), context, status)
   }
   const outcome = decide({ ...request, tenant: tenantName }, { model, nowMs, graphUrl })
   if (outcome.outcome === 'throttled') return throttledAnswer(context)
@@ -79,7 +82,8 @@ async function answerToken(
 
   const lifetimeSeconds = chooseLifetimeSeconds(model)
   const claims = buildClaims({ model, grant: outcome, nowMs, lifetimeSeconds })
-  const accessToken = await tenant.issueToken(claims)
+  const isOpaque = model.entra.opaque && outcome.resourceKind === 'exchange'
+  const accessToken = isOpaque ? randomToken(900) : await tenant.issueToken(claims)
   tenant.counters.tokensIssued++
   return jsonAnswer(
     200,

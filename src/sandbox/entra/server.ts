@@ -104,10 +104,14 @@ const BAD_GATEWAY_PAGE = `<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//E
 <html xmlns="http://www.w3.org/1999/xhtml"><head><title>502 - Web server received an invalid response while acting as a gateway or proxy server.</title></head>
 <body><h1>Server Error</h1><h2>502 - Web server received an invalid response while acting as a gateway or proxy server.</h2></body></html>`
 
+const LOGIN_PAGE = `<!DOCTYPE html><html><head><title>Network login</title></head>
+<body><h1>Welcome to the guest network</h1><form method="post" action="/login">Accept the terms to go on.</form></body></html>`
+
 /** Faults that answer instead of the service. */
 function faultAnswer(url: URL, context: AnswerContext): Answer | undefined {
   const { fault } = context.model.entra
   if (fault === 'html') return htmlAnswer(502, BAD_GATEWAY_PAGE, context)
+  if (fault === 'loginPage') return htmlAnswer(200, LOGIN_PAGE, context)
   if (fault !== 'redirect') return undefined
   const answer = htmlAnswer(302, '<h2>Object moved</h2>', context)
   const location = `https://signin.proxy.example${url.pathname}`

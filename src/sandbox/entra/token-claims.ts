@@ -23,8 +23,9 @@ export function buildClaims(options: {
   lifetimeSeconds: number
 }): Record<string, unknown> {
   const { model, grant, lifetimeSeconds } = options
-  const issuedAt = Math.floor(options.nowMs / 1_000)
   const isExchange = grant.resourceKind === 'exchange'
+  const ageSeconds = isExchange ? model.entra.tokenAgeSeconds : 0
+  const issuedAt = Math.floor(options.nowMs / 1_000) - ageSeconds
   const audience = isExchange ? (model.entra.audience ?? grant.resource) : grant.resource
   const roles = isExchange ? grant.app.exchangeRoles : grant.app.graphRoles
   const identity =
@@ -40,8 +41,8 @@ export function buildClaims(options: {
     exp: issuedAt + lifetimeSeconds,
     aio: randomToken(36),
     app_displayname: grant.app.displayName,
-    appid: grant.clientId,
-    appidacr: '1',
+    appid: isExchange ? (model.entra.appId ?? grant.clientId) : grant.clientId,
+    appidacr: grant.credential === 'certificate' ? '2' : '1',
     idp: `https://sts.windows.net/${model.tenant.id}/`,
     oid: objectId,
     rh: `1.${randomToken(24)}.`,

@@ -1,6 +1,6 @@
 import { parseInstant } from '../../platform/clock.ts'
 import { type ApplicationModel, findEntry, type TenantModel } from '../model.ts'
-import { readAssertionThumbprint } from './client-assertion.ts'
+import { findAssertionProblem } from './client-assertion.ts'
 import type { ErrorContext } from './error-catalogue.ts'
 import { findResource, type ResourceKind } from './resources.ts'
 import { findTenantProblem } from './tenant-name.ts'
@@ -8,6 +8,8 @@ import { findTenantProblem } from './tenant-name.ts'
 /** What arrived at the token endpoint. */
 export interface TokenRequest {
   method: string
+  /** `https://host:port` as the client addressed it. */
+  origin: string
   /** {tenant} of the path, decoded. */
   tenant: string
   contentType: string
@@ -26,6 +28,8 @@ export interface Grant {
   outcome: 'granted'
   clientId: string
   app: ApplicationModel
+  /** What proved the application's identity. */
+  credential: 'secret' | 'certificate'
   resource: string
   resourceKind: ResourceKind
 }
@@ -85,20 +89,25 @@ export function decide(request: TokenRequest, situation: Situation): TokenOutcom
   const assertion = form.get('client_assertion')
   const secret = form.get('client_secret') ?? basic?.clientSecret ?? ''
   if (assertion) {
-    const thumbprint = readAssertionThumbprint(assertion)
-    // No certificate can be registered on the tenant's applications.
-    return thumbprint === undefined ? refuse(50027) : refuse(700027, { thumbprint })
+    const audiences = [request.tenant, model.tenant.id].map(
+      (name) => `${request.origin}/${name}/oauth2/v2.0/token`,
+    )
+    const problem = findAssertionProblem({ assertion, app, clientId, audiences, model, nowMs })
+    if (problem !== undefined) return refuse(problem.code, problem.context)
+  } else {
+    if (secret === '') return refuse(7000216)
+    const secretProblem = findSecretProblem(secret, app, nowMs)
+    if (secretProblem !== undefined) return refuse(secretProblem)
   }
-  if (secret === '') return refuse(7000216)
-  const secretProblem = findSecretProblem(secret, app, nowMs)
-  if (secretProblem !== undefined) return refuse(secretProblem)
 
   const resource = scope.slice(0, -DEFAULT_SUFFIX.length)
   const resourceKind = findResource(resource, model, situation.graphUrl)
   if (resourceKind === undefined) return refuse(500011, { resource })
   if (app.blockedByPolicy !== null) return refuse(53003, { policyId: app.blockedByPolicy })
   if (model.entra.fault === 'throttled') return { outcome: 'throttled' }
-  return { outcome: 'granted', clientId: clientId.toLowerCase(), app, resource, resourceKind }
+  const credential = assertion ? 'certificate' : 'secret'
+  const granted = { outcome: 'granted', clientId: clientId.toLowerCase(), app, credential } as const
+  return { ...granted, resource, resourceKind }
 }
 
 function findScopeProblem(scope: string): number | undefined {

@@ -9,4 +9,5 @@
  * A session goes from greeting over EHLO, STARTTLS, EHLO and AUTH to MAIL, RCPT and DATA or BDAT. Counts (rate, recipients of
  * the day, refused senders) live in memory and start anew with the tenant.
  */
+export { REPLY, STORE } from './replies.ts'
 export { type ExchangeDeps, type ExchangeServer, startExchange } from './server.ts'

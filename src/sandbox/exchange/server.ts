@@ -42,11 +42,15 @@ export async function startExchange(deps: ExchangeDeps): Promise<ExchangeServer>
     expired: secureContext('expired'),
     wrongName: secureContext('wrongName'),
     selfSigned: secureContext('selfSigned'),
+    inspected: secureContext('inspected'),
   }
+  const oldTls = createSecureContext({
+    ...certificates.valid,
+    minVersion: 'TLSv1',
+    maxVersion: 'TLSv1.1',
+  })
   const sessions = new Map<Connection, Promise<void>>()
   const closing = new AbortController()
-  /** Only a reset of the tenant takes connections back from its counter. */
-  let countedBefore = counters.smtpConnections
 
   function secureContext(kind: keyof ServerCertificates) {
     // Exchange Online takes TLS 1.2 and 1.3.
@@ -61,7 +65,10 @@ export async function startExchange(deps: ExchangeDeps): Promise<ExchangeServer>
       limits,
       names,
       sessionId: nextSessionId(),
-      secureContext: () => contexts[tenant.state().smtp.certificate],
+      secureContext: () => {
+        const { smtp } = tenant.state()
+        return smtp.fault === 'tls11Only' ? oldTls : contexts[smtp.certificate]
+      },
       log,
     })
     let isTimedOut = false
@@ -72,7 +79,6 @@ export async function startExchange(deps: ExchangeDeps): Promise<ExchangeServer>
     })
     sessions.set(connection, serve())
     counters.smtpConnections += 1
-    countedBefore = counters.smtpConnections
     counters.smtpOpenConnections = sessions.size
     counters.smtpMaxOpenConnections = Math.max(counters.smtpMaxOpenConnections, sessions.size)
 
@@ -130,13 +136,8 @@ export async function startExchange(deps: ExchangeDeps): Promise<ExchangeServer>
     } else if (listener === undefined && !isOpening) void reopen()
   }
 
-  function followReset(): void {
-    if (counters.smtpConnections < countedBefore) limits.reset()
-    countedBefore = counters.smtpConnections
-  }
-
-  const unsubscribe = tenant.onChange(() => {
-    followReset()
+  const unsubscribe = tenant.onChange((change) => {
+    if (change === 'restored') limits.reset()
     followFault()
   })
   followFault()

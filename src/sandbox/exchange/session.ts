@@ -103,7 +103,8 @@ export function createSession(deps: SessionDeps): Session {
     if (refusal !== undefined) return { text: refusal }
     const forced = smtp().forcedReplies['starttls']
     if (forced !== undefined && !forced.startsWith('220')) return { text: forced, exact: true }
-    if (!(await send({ text: REPLY.readyForTls }))) return 'drop'
+    const ready = forced === undefined ? { text: REPLY.readyForTls } : { text: forced, exact: true }
+    if (!(await send(ready))) return 'drop'
     if (!(await connection.startTls(deps.secureContext()))) return 'drop'
     // RFC 3207 §4.2: the server forgets what it learned in the clear.
     isEncrypted = true
@@ -142,6 +143,10 @@ export function createSession(deps: SessionDeps): Session {
     if (refusal !== undefined) return { text: refusal }
     tenant.counters.authAttempts += 1
     if (smtp().fault === 'tls10') return { text: REPLY.authTls10 }
+    if (smtp().fault === 'silentAtAuth') {
+      await connection.closed
+      return 'drop'
+    }
     const initial = rest.length > 0 ? rest.join(' ') : undefined
     const given = await exchangeCredentials(mechanism, initial, async (challenge) =>
       (await send({ text: challenge })) ? nextLine() : undefined,

@@ -22,7 +22,12 @@ export function createGraphContext(
   return { nowMs, requestId, clientRequestId: clientRequestId ?? requestId }
 }
 
-export function graphAnswer(status: number, body: object, context: GraphContext): GraphAnswer {
+/** `undefined`: 204 has no body. */
+export function graphAnswer(
+  status: number,
+  body: object | undefined,
+  context: GraphContext,
+): GraphAnswer {
   return {
     status,
     headers: {
@@ -39,7 +44,7 @@ export function graphAnswer(status: number, body: object, context: GraphContext)
       }),
       Date: toRfc5322(context.nowMs).replace('+0000', 'GMT'),
     },
-    body: JSON.stringify(body),
+    body: body === undefined ? '' : JSON.stringify(body),
   }
 }
 
@@ -72,6 +77,10 @@ export function unauthenticated(message: string, context: GraphContext): GraphAn
 export function forbidden(context: GraphContext): GraphAnswer {
   const message = 'Insufficient privileges to complete the operation.'
   return graphError(403, 'Authorization_RequestDenied', message, context)
+}
+
+export function badRequest(message: string, context: GraphContext): GraphAnswer {
+  return graphError(400, 'Request_BadRequest', message, context)
 }
 
 export function resourceNotFound(id: string, context: GraphContext): GraphAnswer {

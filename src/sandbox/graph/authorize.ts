@@ -1,15 +1,25 @@
 import { SECOND_MS } from '../../platform/clock.ts'
 import { isGraphAudience } from '../entra/index.ts'
 import type { Tenant } from '../tenant.ts'
-import { forbidden, type GraphAnswer, type GraphContext, unauthenticated } from './answers.ts'
+import { type GraphAnswer, type GraphContext, unauthenticated } from './answers.ts'
 
+/** Application permissions that may change every application. */
+const WRITE_ALL = ['Application.ReadWrite.All']
 /** Application permissions that may read every application and service principal. */
-const READ_ALL = ['Application.Read.All', 'Application.ReadWrite.All', 'Directory.Read.All']
-/** Reads what the caller owns; here that is its own registration. */
-const READ_OWN = 'Application.ReadWrite.OwnedBy'
+const READ_ALL = [...WRITE_ALL, 'Application.Read.All', 'Directory.Read.All']
+/** Reads and changes what the caller owns; here that is its own registration. */
+const OWNED = 'Application.ReadWrite.OwnedBy'
 
-/** Which client ids the bearer may read, or the answer that refuses it. */
-export type Authorization = { mayRead(clientId: string): boolean } | { refusal: GraphAnswer }
+/** What the bearer may do with the application of a client id. */
+export interface Rights {
+  /** At least one application. */
+  readonly readsAny: boolean
+  isSelf(clientId: string): boolean
+  mayRead(clientId: string): boolean
+  mayWrite(clientId: string): boolean
+}
+
+export type Authorization = { rights: Rights } | { refusal: GraphAnswer }
 
 export async function authorize(
   header: string | undefined,
@@ -32,9 +42,14 @@ export async function authorize(
     return refuse('Access token has expired or is not yet valid.')
   }
   const granted: readonly unknown[] = Array.isArray(roles) ? roles : []
-  if (READ_ALL.some((role) => granted.includes(role))) return { mayRead: () => true }
-  if (granted.includes(READ_OWN)) {
-    return { mayRead: (clientId) => clientId.toLowerCase() === appid }
+  const has = (names: readonly string[]) => names.some((name) => granted.includes(name))
+  const isSelf = (clientId: string) => clientId.toLowerCase() === appid
+  return {
+    rights: {
+      readsAny: has([...READ_ALL, OWNED]),
+      isSelf,
+      mayRead: (clientId) => has(READ_ALL) || (has([OWNED]) && isSelf(clientId)),
+      mayWrite: (clientId) => has(WRITE_ALL) || (has([OWNED]) && isSelf(clientId)),
+    },
   }
-  return { refusal: forbidden(context) }
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { EXCHANGE_APP_ID, GRAPH_APP_ID } from '../entra/index.ts'
-import type { ApplicationModel, ClientSecretModel, TenantModel } from '../model.ts'
+import type { ApplicationModel, TenantModel } from '../model.ts'
 import { findEntry } from '../model.ts'
+import { toKeyCredential, toPasswordCredential } from './credentials.ts'
 
 /** A directory object as Graph shows it, all properties. */
 export type Entity = { id: string; appId: string } & Record<string, unknown>
@@ -33,11 +34,11 @@ const GRAPH = { appId: GRAPH_APP_ID, name: 'Microsoft Graph', roles: GRAPH_ROLES
 
 export function findApplication(model: TenantModel, clientId: string): Entity | undefined {
   const app = findEntry(model.apps, clientId)
-  return app === undefined ? undefined : toApplication(clientId.toLowerCase(), app)
+  return app?.registeredHere ? toApplication(clientId.toLowerCase(), app) : undefined
 }
 
 export function listApplications(model: TenantModel): Entity[] {
-  return Object.entries(model.apps).map(([clientId, app]) => toApplication(clientId, app))
+  return Object.keys(model.apps).flatMap((clientId) => findApplication(model, clientId) ?? [])
 }
 
 export function findServicePrincipal(model: TenantModel, clientId: string): Entity | undefined {
@@ -88,30 +89,13 @@ function toApplication(appId: string, app: ApplicationModel): Entity {
     publisherDomain: null,
     signInAudience: 'AzureADMyOrg',
     tags: [],
-    keyCredentials: [],
+    keyCredentials: Object.entries(app.certificates).map(([keyId, certificate]) =>
+      toKeyCredential(keyId, certificate),
+    ),
     passwordCredentials: Object.entries(app.secrets).map(([keyId, secret]) =>
       toPasswordCredential(keyId, secret),
     ),
   }
-}
-
-/** Graph never shows the value again, only its first three characters. */
-function toPasswordCredential(keyId: string, secret: ClientSecretModel): object {
-  return {
-    customKeyIdentifier: null,
-    displayName: secret.displayName === '' ? null : secret.displayName,
-    endDateTime: toGraphTime(secret.endDateTime),
-    hint: secret.value.slice(0, 3),
-    keyId,
-    secretText: null,
-    startDateTime: toGraphTime(secret.startDateTime),
-  }
-}
-
-/** Seven decimals, or none for a whole second. */
-function toGraphTime(instant: string): string {
-  const [whole = '', fraction = ''] = instant.replace('Z', '').split('.')
-  return Number(fraction) === 0 ? `${whole}Z` : `${whole}.${fraction.padEnd(7, '0')}Z`
 }
 
 function toServicePrincipal(appId: string, app: ApplicationModel, model: TenantModel): Entity {

@@ -8,6 +8,7 @@ import {
   resourceNotFound,
 } from './answers.ts'
 import { authorize } from './authorize.ts'
+import { isWrite, writeCredential } from './credential-writes.ts'
 import {
   type Entity,
   findApplication,
@@ -22,6 +23,7 @@ export interface GraphRequest {
   method: string
   url: URL
   authorization: string | undefined
+  body: string
 }
 
 export interface GraphSurroundings {
@@ -35,7 +37,7 @@ const PATH =
   /^\/v1\.0\/(applications|servicePrincipals)(?:\(appId='([^'/]*)'\)|\/([^/]+))?(\/[^/]+)?\/?$/
 const PAGE_SIZE = 100
 
-/** What the healthy service answers to reads of applications and service principals. */
+/** What the healthy service answers about applications and service principals. */
 export async function answerGraph(
   request: GraphRequest,
   surroundings: GraphSurroundings,
@@ -44,33 +46,42 @@ export async function answerGraph(
   const path = decodePath(request.url.pathname)
   const authorization = await authorize(request.authorization, surroundings)
   if ('refusal' in authorization) return authorization.refusal
+  const { rights } = authorization
   const match = PATH.exec(path)
   if (match === null) {
     const segment = path.split('/').filter(Boolean).at(1) ?? ''
     const message = `Resource not found for the segment '${segment}'.`
     return graphError(400, 'BadRequest', message, context)
   }
-  if (request.method !== 'GET') {
+  const [, collection = '', appId, objectId, navigation] = match
+  const isApplications = collection === 'applications'
+  const action = navigation?.slice(1).replace(/^microsoft\.graph\./, '')
+  const write = isApplications && isWrite(action) ? action : undefined
+  if (request.method !== (write === undefined ? 'GET' : 'POST')) {
     const message = 'Specified HTTP method is not allowed for the request target.'
     return graphError(405, 'Request_BadRequest', message, context)
   }
-
-  const [, collection = '', appId, objectId, navigation] = match
-  const isApplications = collection === 'applications'
   const find = isApplications ? findApplication : findServicePrincipal
   const model = tenant.state()
   const all = () => (isApplications ? listApplications(model) : listServicePrincipals(model))
   const reader = { ...surroundings, url: request.url, collection }
 
   if (appId === undefined && objectId === undefined) {
+    if (!rights.readsAny) return forbidden(context)
     return answerList(
-      all().filter((entity) => authorization.mayRead(entity.appId)),
+      all().filter((entity) => rights.mayRead(entity.appId)),
       reader,
     )
   }
   const entity = appId === undefined ? all().find(({ id }) => id === objectId) : find(model, appId)
+  const isStranger = !rights.readsAny && write === undefined
+  if (isStranger) return forbidden(context)
   if (entity === undefined) return resourceNotFound(appId ?? objectId ?? '', context)
-  if (!authorization.mayRead(entity.appId)) return forbidden(context)
+  if (write !== undefined) {
+    const clientId = entity.appId
+    return writeCredential({ action: write, clientId, rights, body: request.body }, surroundings)
+  }
+  if (!rights.mayRead(entity.appId)) return forbidden(context)
   if (navigation === undefined) return answerOne(entity, reader)
   if (navigation === '/appRoleAssignments' && !isApplications) {
     const value = listAppRoleAssignments(model, entity.appId)

@@ -3,8 +3,14 @@ import { createServer } from 'node:https'
 import type { Logger } from '../../platform/logger.ts'
 import type { ServerCertificates } from '../certificates.ts'
 import { startListener } from '../listener.ts'
+import { readBody } from '../request-body.ts'
 import type { Tenant } from '../tenant.ts'
-import { createGraphContext, type GraphAnswer, tooManyRequests } from './answers.ts'
+import {
+  createGraphContext,
+  type GraphAnswer,
+  tooManyRequests,
+  unauthenticated,
+} from './answers.ts'
 import { answerGraph } from './routes.ts'
 
 export interface GraphServer extends AsyncDisposable {
@@ -20,6 +26,9 @@ export interface GraphDeps {
   log?: Logger | undefined
 }
 
+/** A key with its proof has some 5 KB. */
+const BODY_LIMIT_BYTES = 256 * 1024
+
 export async function startGraph(deps: GraphDeps): Promise<GraphServer> {
   const { tenant, log } = deps
   const server = createServer({ ...deps.certificates.valid, minVersion: 'TLSv1.2' })
@@ -31,7 +40,7 @@ export async function startGraph(deps: GraphDeps): Promise<GraphServer> {
   const unfollow = tenant.onChange(follow)
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    request.resume()
+    const body = await readBody(request, BODY_LIMIT_BYTES)
     tenant.counters.graphRequests++
     const { fault, retryAfterSeconds } = tenant.state().graph
     if (fault === 'silent') return
@@ -40,12 +49,21 @@ export async function startGraph(deps: GraphDeps): Promise<GraphServer> {
     const target = `${graphUrl}${request.url ?? '/'}`
     if (fault === 'html' || !URL.canParse(target)) return send(response, BAD_GATEWAY)
     if (fault === 'throttled') return send(response, tooManyRequests(retryAfterSeconds, context))
+    if (fault === 'unauthenticated') {
+      const message = 'Access token has expired or is not yet valid.'
+      return send(response, unauthenticated(message, context))
+    }
     const { method = 'GET' } = request
     const { authorization } = request.headers
     const url = new URL(target)
-    const result = await answerGraph({ method, url, authorization }, { tenant, graphUrl, context })
-    send(response, result)
+    const result = await answerGraph(
+      { method, url, authorization, body: body?.toString('utf8') ?? '' },
+      { tenant, graphUrl, context },
+    )
     log?.debug({ method, path: url.pathname, status: result.status }, 'answered')
+    const isChange = method !== 'GET' && result.status < 300
+    if (fault === 'dropAfterWrite' && isChange) listener.reset(request)
+    else send(response, result)
   }
 
   return {
@@ -64,7 +82,8 @@ const BAD_GATEWAY: GraphAnswer = {
 }
 
 function send(response: ServerResponse, answer: GraphAnswer): void {
-  const length = String(Buffer.byteLength(answer.body))
-  response.writeHead(answer.status, { ...answer.headers, 'Content-Length': length })
+  // RFC 9110 §8.6: no Content-Length with 204.
+  const length = answer.status === 204 ? {} : { 'Content-Length': Buffer.byteLength(answer.body) }
+  response.writeHead(answer.status, { ...answer.headers, ...length })
   response.end(answer.body)
 }

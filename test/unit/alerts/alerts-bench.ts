@@ -71,11 +71,13 @@ export function diagnosisOf(code: string, changes: Partial<Diagnosis> = {}): Dia
     row: null,
     summary: `Summary of ${code}.`,
     cause: `Cause of ${code}.`,
+    likelyCauses: [`Cause of ${code}.`],
     responsible: 'exchangeAdministrator',
     remedy: `Remedy of ${code}.`,
     commands: [{ shell: 'powershell', text: 'Get-CASMailbox' }],
     retry: 'never',
     retryAfterMs: null,
+    waitingUntil: null,
     guideStep: null,
     answer: {
       source: 'smtp',

@@ -373,4 +373,5 @@ const REPORT: Report = {
   diagnosis: null,
   unproven: [],
   message: null,
+  tokenFacts: null,
 }

@@ -44,11 +44,22 @@ test.each<[string, string, RegExp]>([
   ['POSTERN_VERIFICATION_CONCURRENCY', '0', /from 1 to 100/],
   ['POSTERN_ALERTS_REMINDER_HOURS', '0', /from 1 to 720/],
   ['HTTPS_PROXY', 'proxy:3128', /must start with http/],
+  ['POSTERN_SMTP_PROXY', 'proxy:3128', /must start with http:\/\/, https:\/\/ or socks5:\/\//],
+  ['POSTERN_SMTP_PROXY', 'socks4://proxy:1080', /or socks5:\/\//],
   ['POSTERN_CA_FILE', '/nowhere/ca.pem', /cannot be used: ENOENT/],
   ['POSTERN_HTPP_PORT', '1', /did you mean POSTERN_HTTP_PORT\?/],
   ['POSTERN_NONSENSE_OF_ANY_KIND', '1', /^is not a setting$/],
 ])('%s=%s is refused with a sentence', (name, value, sentence) => {
   expect(problemsOf({ [name]: value })[name]).toMatch(sentence)
+})
+
+test.each([
+  'http://proxy.contoso.com:3128',
+  'https://proxy.contoso.com',
+  'socks5://us%40er:pass@proxy.contoso.com:1080',
+])('mail may go through the proxy %s', (address) => {
+  const config = loadConfig({ env: { POSTERN_SMTP_PROXY: address }, isTerminal: false })
+  expect(config.proxy.smtp).toEqual(new URL(address))
 })
 
 test('all problems are reported at once', () => {

@@ -9,14 +9,22 @@ import {
   diagnose,
   diagnosisSentence,
   RESPONSIBLE_NAMES,
+  type Row,
 } from '../../../src/diagnosis/index.ts'
 import { contextWith } from './samples.ts'
 import { ENTRA_SAMPLES } from './samples-entra.ts'
+import { GRAPH_SAMPLES } from './samples-graph.ts'
 import { NETWORK_SAMPLES } from './samples-network.ts'
 import { SMTP_SAMPLES } from './samples-smtp.ts'
 import { SMTP_AUTH_SAMPLES } from './samples-smtp-auth.ts'
 
-const SAMPLES = [...NETWORK_SAMPLES, ...ENTRA_SAMPLES, ...SMTP_AUTH_SAMPLES, ...SMTP_SAMPLES]
+const SAMPLES = [
+  ...NETWORK_SAMPLES,
+  ...ENTRA_SAMPLES,
+  ...SMTP_AUTH_SAMPLES,
+  ...SMTP_SAMPLES,
+  ...GRAPH_SAMPLES,
+]
 
 describe('every answer gets its diagnosis', () => {
   it.each(
@@ -40,7 +48,29 @@ describe('every answer gets its diagnosis', () => {
   })
 })
 
+/** The row's own words and those of each of its variants. */
+function wordingsOf(row: Row) {
+  return [row, ...(row.variants ?? []).map((variant) => ({ ...row, ...variant }))]
+}
+
+function sentencesOf(row: Row): string[] {
+  return wordingsOf(row).flatMap(({ summary, causes, note, remedy }) => [
+    summary,
+    ...causes,
+    remedy,
+    ...(note === undefined ? [] : [note]),
+  ])
+}
+
 describe('the catalogue', () => {
+  it('names a likely cause for every answer that it knows, and none for one that it does not', () => {
+    for (const row of CATALOGUE) {
+      const unknown = row.code.includes('answer_unknown')
+      expect(row.causes.length > 0, row.code).toBe(!unknown)
+      expect(new Set(row.causes).size, row.code).toBe(row.causes.length)
+    }
+  })
+
   it('has each code once, in snake_case', () => {
     const codes = CATALOGUE.map((row) => row.code)
     expect(new Set(codes).size).toBe(codes.length)
@@ -52,18 +82,18 @@ describe('the catalogue', () => {
     expect(CATALOGUE.map((row) => row.code).filter((code) => !reached.has(code))).toEqual([])
   })
 
-  it('covers every row of the support catalogue but those about Graph', () => {
+  it('covers every row of the support catalogue', () => {
     const numbers = new Set(CATALOGUE.map((row) => row.row))
     const missing = Array.from({ length: 52 }, (_, index) => index + 1).filter(
       (number) => !numbers.has(number),
     )
-    expect(missing).toEqual([47, 48, 49, 50])
+    expect(missing).toEqual([])
   })
 
   it('uses only known placeholders, and in commands never inside quotes', () => {
     for (const row of CATALOGUE) {
-      const commands = row.commands.map((command) => command.text)
-      for (const text of [row.summary, row.cause, row.remedy, ...commands]) {
+      const commands = wordingsOf(row).flatMap((words) => words.commands.map(({ text }) => text))
+      for (const text of [...sentencesOf(row), ...commands]) {
         for (const [, name = ''] of text.matchAll(/\{([a-zA-Z]+)\}/g)) {
           expect(isPlaceholder(name), `${row.code}: {${name}}`).toBe(true)
         }
@@ -74,14 +104,17 @@ describe('the catalogue', () => {
 
   it('says in each remedy who must act', () => {
     for (const row of CATALOGUE) {
-      const remedy = row.remedy.toLowerCase()
-      expect(remedy, row.code).toContain(RESPONSIBLE_NAMES[row.responsible].toLowerCase())
+      for (const { remedy, responsible } of wordingsOf(row)) {
+        expect(remedy.toLowerCase(), row.code).toContain(
+          RESPONSIBLE_NAMES[responsible].toLowerCase(),
+        )
+      }
     }
   })
 
   it('writes whole sentences', () => {
     for (const row of CATALOGUE) {
-      for (const text of [row.summary, row.cause, row.remedy]) {
+      for (const text of sentencesOf(row)) {
         expect(text, row.code).toMatch(/([.!]|\{(answer|detail|certificate)\})$/)
       }
     }

@@ -13,7 +13,7 @@ export const ENTRA_SAMPLES: readonly Sample[] = [
     code: 'secret_wrong',
     row: 4,
     ...admin,
-    says: ['secret ID', 'Value'],
+    says: ['secret’s ID', 'Value'],
     commands: [`Credentials/appId/${CLIENT_ID}`, `az ad app credential reset --id '${CLIENT_ID}'`],
   },
   {

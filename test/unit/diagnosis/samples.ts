@@ -4,6 +4,7 @@ import type {
   DiagnosisContext,
   EntraFailure,
   Failure,
+  GraphFailure,
   SettingsFailure,
   SmtpOfferFailure,
   SmtpReplyFailure,
@@ -32,6 +33,8 @@ export function contextWith(changes: Partial<DiagnosisContext> = {}): DiagnosisC
     smtpPort: 587,
     applicationRbac: false,
     changedAt: null,
+    workedUntil: null,
+    secretLooksLikeId: false,
     now: NOW,
     ...changes,
   }
@@ -118,6 +121,24 @@ export const offer = (
   offered: ['LOGIN', 'PLAIN'],
   wanted: 'XOAUTH2',
 })
+
+export function graph(
+  status: number,
+  code: string,
+  message: string,
+  changes: Partial<GraphFailure> = {},
+): GraphFailure {
+  return {
+    source: 'graph',
+    operation: 'read the application’s credentials',
+    status,
+    code,
+    message,
+    requestId: TRACE_ID,
+    retryAfterMs: null,
+    ...changes,
+  }
+}
 
 export const SUFFIX =
   '[VI1PR0902CA0036.eurprd09.prod.outlook.com 2024-03-20T10:27:56.998Z 08DC48BEE95C08E5]'

@@ -1,5 +1,6 @@
 import { UnsecuredJWT } from 'jose'
 import {
+  type ClientCredential,
   type Cloud,
   createEntraTransport,
   createTokenSource,
@@ -20,6 +21,10 @@ export const TENANT_ID = '9b0d1a2c-3e4f-4a5b-8c6d-7e8f90a1b2c3'
 export const CLIENT_ID = '4d1c6e2f-0a1b-4c2d-9e3f-5a6b7c8d9e0f'
 // With characters that URL encoding changes: the secret must not be shown in that form either.
 export const SECRET = 'abc8Q~s3cret/Value+With=Odd~Characters_12'
+
+export function clientSecret(value: string): ClientCredential {
+  return { type: 'clientSecret', value: new Secret(value) }
+}
 
 export function cloudAt(origin: string): Cloud {
   return customCloud({
@@ -118,7 +123,7 @@ export async function startEntra(options: {
     cloud: cloudAt(server.origin),
     tenantId: TENANT_ID,
     clientId: CLIENT_ID,
-    clientSecret: new Secret(SECRET),
+    credential: clientSecret(SECRET),
   }
   const resources = opened.move()
   return {

@@ -21,7 +21,7 @@ test('a token of the simulated tenant opens its SMTP server, by probe and by sub
     cloud,
     tenantId,
     clientId,
-    clientSecret: new Secret(tenant.clientSecret),
+    credential: { type: 'clientSecret', value: new Secret(tenant.clientSecret) },
   })
   if (!outcome.ok) throw new Error(JSON.stringify(outcome.failure))
   const { value: token, claims } = outcome.value

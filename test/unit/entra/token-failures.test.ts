@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { createEntraTransport, createTokenSource } from '../../../src/entra/index.ts'
-import { Secret } from '../../../src/platform/secret.ts'
 import { createTrust } from '../../../src/platform/trust.ts'
 import { createFakeClock } from '../../support/clock.ts'
 import { closedPort } from '../../support/closed-port.ts'
@@ -10,6 +9,7 @@ import { startScriptedProxy } from '../../support/scripted-proxy.ts'
 import {
   CLIENT_ID,
   certificates,
+  clientSecret,
   cloudAt,
   IDS,
   issued,
@@ -186,7 +186,7 @@ describe('a connection that fails', () => {
       cloud: cloudAt(origin),
       tenantId: TENANT_ID,
       clientId: CLIENT_ID,
-      clientSecret: new Secret(SECRET),
+      credential: clientSecret(SECRET),
     }
     return {
       acquire: () => source.acquire(request),
@@ -295,7 +295,7 @@ describe('a connection that fails', () => {
 
 describe('settings that cannot make a request', () => {
   test.each([
-    ['an empty secret', { clientSecret: new Secret('') }],
+    ['an empty secret', { credential: clientSecret('') }],
     ['the tenant common', { tenantId: 'common' }],
   ])('%s is a failure of the settings, and nothing is sent', async (_title, change) => {
     await using entra = await startEntra({ answers: [] })

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { TokenOutcome } from '../../../src/entra/index.ts'
-import { Secret } from '../../../src/platform/secret.ts'
-import { issued, refusal, startEntra } from './fixtures.ts'
+import { clientSecret, issued, refusal, SECRET, startEntra } from './fixtures.ts'
 
 const MINUTE = 60_000
 
@@ -40,7 +39,7 @@ describe('a token', () => {
     const form = new URLSearchParams(post?.body)
     expect(form.get('grant_type')).toBe('client_credentials')
     expect(form.get('client_id')).toBe(entra.request.clientId)
-    expect(form.get('client_secret')).toBe(entra.request.clientSecret.reveal())
+    expect(form.get('client_secret')).toBe(SECRET)
     expect(form.get('scope')).toContain('https://outlook.office365.com/.default')
   })
 
@@ -131,7 +130,7 @@ describe('a token', () => {
     const { cloud } = entra.request
     const requests = [
       entra.request,
-      { ...entra.request, clientSecret: new Secret('another-secret') },
+      { ...entra.request, credential: clientSecret('another-secret') },
       { ...entra.request, tenantId: 'contoso.onmicrosoft.com' },
       { ...entra.request, cloud: { ...cloud, scope: 'https://outlook.office365.us/.default' } },
     ]
@@ -157,7 +156,7 @@ describe('a token', () => {
 
 test('an application has one request under way, whatever its secrets', async () => {
   await using entra = await startEntra({ answers: [{ hold: issued() }, issued()] })
-  const other = { ...entra.request, clientSecret: new Secret('another-secret') }
+  const other = { ...entra.request, credential: clientSecret('another-secret') }
   const first = entra.source.acquire(entra.request)
   const second = entra.source.acquire(other)
   await entra.server.untilRequests(1)
@@ -205,7 +204,7 @@ describe('after a refusal', () => {
   test('another secret of the application may be tried at once', async () => {
     await using entra = await startEntra({ answers: [refusal(7000215), issued()] })
     await entra.source.acquire(entra.request)
-    const other = { ...entra.request, clientSecret: new Secret('another-secret') }
+    const other = { ...entra.request, credential: clientSecret('another-secret') }
     expect((await entra.source.acquire(other)).ok).toBe(true)
   })
 

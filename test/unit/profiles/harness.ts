@@ -1,5 +1,6 @@
 import { type Actor, type AuditEntry, createAudit } from '../../../src/access/index.ts'
-import { createEventBus } from '../../../src/platform/events.ts'
+import type { CredentialEvents } from '../../../src/credentials/index.ts'
+import { createEventBus, type EventBus } from '../../../src/platform/events.ts'
 import { Secret } from '../../../src/platform/secret.ts'
 import {
   createProfiles,
@@ -28,6 +29,7 @@ export interface Rig extends AsyncDisposable {
   readonly profiles: Profiles
   readonly clock: FakeClock
   readonly captured: LogCapture
+  readonly events: EventBus<ProfileEvents & CredentialEvents>
   readonly news: readonly News[]
   names(): readonly string[]
   auditEntries(): Promise<readonly AuditEntry[]>
@@ -62,11 +64,15 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
   }
   closers.defer(close)
   const audit = createAudit({ storage, clock })
-  const events = createEventBus<ProfileEvents>({ log })
+  const events = createEventBus<ProfileEvents & CredentialEvents>({ log })
   const news: News[] = []
   events.on('profile.created', (payload) => void news.push({ name: 'profile.created', payload }))
   events.on('profile.changed', (payload) => void news.push({ name: 'profile.changed', payload }))
   events.on('profile.removed', (payload) => void news.push({ name: 'profile.removed', payload }))
+  events.on(
+    'credential.fallback_used',
+    (payload) => void news.push({ name: 'credential.fallback_used', payload }),
+  )
   events.on('credential.ended', (payload) => void news.push({ name: 'credential.ended', payload }))
   const profiles = await createProfiles({
     storage,
@@ -84,6 +90,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     profiles,
     clock,
     captured,
+    events,
     news,
     names: () => news.map(({ name }) => name),
     auditEntries: () => audit.list({ limit: 100 }),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { PosternError } from '../../../src/platform/errors.ts'
 import { toView } from '../../../src/profiles/index.ts'
+import { revealed } from '../../support/revealed.ts'
 import {
   ALICE,
   basic,
@@ -37,8 +38,8 @@ describe('Profiles', () => {
 
     await using again = await rig.reopen()
     expect(again.profiles.list().map(toView)).toEqual(before)
-    expect((await again.profiles.secretOf('zeta'))?.reveal()).toBe(SECRET_VALUE)
-    expect(await again.profiles.secretOf('alpha')).toBeUndefined()
+    expect(await revealed(again.profiles, 'zeta')).toBe(SECRET_VALUE)
+    expect(await again.profiles.openCredential('alpha')).toBeUndefined()
     expect(again.profiles.get('zeta').authentication).toMatchObject({
       cloudId: 'worldwide',
       cloud: { authority: 'https://login.microsoftonline.com' },
@@ -162,10 +163,10 @@ describe('Profiles', () => {
     await expect(
       rig.profiles.replace('default', profileInput({ authentication }), SAVE),
     ).rejects.toThrow(/audit/)
-    expect((await rig.profiles.secretOf('default'))?.reveal()).toBe(SECRET_VALUE)
+    expect(await revealed(rig.profiles, 'default')).toBe(SECRET_VALUE)
     expect(rig.names()).toEqual(['profile.created'])
     await using again = await rig.reopen()
-    expect((await again.profiles.secretOf('default'))?.reveal()).toBe(SECRET_VALUE)
+    expect(await revealed(again.profiles, 'default')).toBe(SECRET_VALUE)
     expect(again.profiles.get('default').version).toBe(1)
   })
 
@@ -194,7 +195,7 @@ describe('Profiles', () => {
         msg: 'stored settings damaged',
       }),
     )
-    expect((await again.profiles.secretOf('sound'))?.reveal()).toBe(SECRET_VALUE)
+    expect(await revealed(again.profiles, 'sound')).toBe(SECRET_VALUE)
     const input = profileInput({ authentication: basic(), server: LOCAL_SERVER })
     const repaired = await again.profiles.replace('default', input, SAVE)
     expect(repaired).toMatchObject({ version: 2, credential: { type: 'password' } })
@@ -233,7 +234,7 @@ describe('Profiles', () => {
     expect(again.profiles.get('default').warnings).toMatchObject([
       { field: 'authentication.cloud' },
     ])
-    expect(await refusal(again.profiles.secretOf('default'))).toMatchObject({
+    expect(await refusal(again.profiles.openCredential('default'))).toMatchObject({
       code: 'custom_cloud_not_allowed',
     })
   })

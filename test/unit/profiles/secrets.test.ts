@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { DAY_MS } from '../../../src/platform/clock.ts'
 import { toView } from '../../../src/profiles/index.ts'
 import { FAKE_NOW } from '../../support/clock.ts'
+import { revealed } from '../../support/revealed.ts'
 import {
   ALICE,
   basic,
@@ -96,7 +97,7 @@ describe('A secret', () => {
     const changed = await save(rig, { authentication: secret(OTHER_SECRET) })
     expect(changed.credential).toMatchObject({ hint: 'Xyz', expiresAt: null, expirySource: 'none' })
     expect(changed.credential?.id).not.toBe(created.credential?.id)
-    expect((await rig.profiles.secretOf('default'))?.reveal()).toBe(OTHER_SECRET)
+    expect(await revealed(rig.profiles, 'default')).toBe(OTHER_SECRET)
     const rows = await rig.storage.db.selectFrom('credential').select('id').execute()
     expect(rows).toEqual([{ id: changed.credential?.id }])
   })
@@ -194,7 +195,9 @@ describe('A secret', () => {
         },
       ],
     })
-    await expect(profiles.secretOf('default')).rejects.toMatchObject({ code: 'secret_unreadable' })
+    await expect(profiles.openCredential('default')).rejects.toMatchObject({
+      code: 'secret_unreadable',
+    })
     const edited = await save(other, {
       authentication: withoutSecret(),
       subjectPrefix: 'still editable',
@@ -205,7 +208,7 @@ describe('A secret', () => {
     })
     const repaired = await save(other, {})
     expect(repaired.credential?.readable).toBe(true)
-    expect((await profiles.secretOf('default'))?.reveal()).toBe(SECRET_VALUE)
+    expect(await revealed(profiles, 'default')).toBe(SECRET_VALUE)
   })
 
   it('that Entra proved to have ended is marked once, at the earlier instant', async () => {

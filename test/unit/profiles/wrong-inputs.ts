@@ -309,7 +309,7 @@ export const WRONG: readonly (readonly [string, unknown, string, string])[] = [
   ],
   [
     'credential of another type',
-    auth({ credential: { type: 'certificate' } }),
+    auth({ credential: { type: 'passkey' } }),
     'authentication.credential.type',
     'clientSecret',
   ],

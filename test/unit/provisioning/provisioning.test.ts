@@ -7,6 +7,7 @@ import { syncRoutes } from '../../../src/provisioning/index.ts'
 import { createFakeClock } from '../../support/clock.ts'
 import { type TemporaryFolder, temporaryFolder } from '../../support/folder.ts'
 import { captureLog } from '../../support/log.ts'
+import { revealed } from '../../support/revealed.ts'
 import { createRig, entry, OTHER_SECRET, SECRET_VALUE } from './harness.ts'
 
 let folder: TemporaryFolder
@@ -37,7 +38,7 @@ describe('Config sync', () => {
         ['a', true],
         ['b', true],
       ])
-      expect((await rig.profiles.secretOf('a'))?.reveal()).toBe(SECRET_VALUE)
+      expect(await revealed(rig.profiles, 'a')).toBe(SECRET_VALUE)
       expect(rig.news).toMatchObject([
         { name: 'sync.applied', payload: { file, changes: { create: ['a', 'b'] } } },
       ])
@@ -222,7 +223,7 @@ describe('A change is noticed', () => {
           changes: { change: [{ id: 'a', fields: ['authentication.credential.value'] }] },
         },
       })
-      expect((await rig.profiles.secretOf('a'))?.reveal()).toBe(secret)
+      expect(await revealed(rig.profiles, 'a')).toBe(secret)
     }
   })
 
@@ -256,7 +257,7 @@ describe('A change is noticed', () => {
       const secret = version === '2' ? OTHER_SECRET : SECRET_VALUE
       mount(secrets, version, { client: secret })
       await news
-      expect((await rig.profiles.secretOf('a'))?.reveal()).toBe(secret)
+      expect(await revealed(rig.profiles, 'a')).toBe(secret)
     }
   })
 

@@ -21,7 +21,8 @@ const FILLED: readonly { upTo: number; table: string; insert: string }[] = [
   {
     upTo: 2,
     table: 'credential',
-    insert: `insert into credential values ('c','p','active','clientSecret','sealed','abC',9,'typed',1)`,
+    insert: `insert into credential (id, profile_id, state, type, sealed, hint, expires_at, expiry_source, created_at)
+      values ('c','p','active','clientSecret','sealed','abC',9,'typed',1)`,
   },
   {
     upTo: 3,
@@ -48,6 +49,11 @@ const FILLED: readonly { upTo: number; table: string; insert: string }[] = [
     upTo: 6,
     table: 'sync_run',
     insert: `insert into sync_run values (1,1,'/f.yaml','hash','applied','{}')`,
+  },
+  {
+    upTo: 8,
+    table: 'credential_renewal',
+    insert: `insert into credential_renewal values ('w','p','active','k','f',1,2,3,null)`,
   },
 ]
 

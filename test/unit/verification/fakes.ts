@@ -310,10 +310,20 @@ export async function startBench(
         code: 'profile_not_found',
       })
     },
-    async secretOf() {
-      if (profiles.secret instanceof PosternError) throw profiles.secret
-      return profiles.secret
+    async openCredential(id) {
+      const { secret } = profiles
+      if (secret instanceof PosternError) throw secret
+      const credential = profiles.find(id)?.credential
+      const type = credential?.type === 'password' ? 'password' : 'clientSecret'
+      return secret && { credentialId: credential?.id ?? '', type, value: secret }
     },
+    credentials: () => [],
+    stageCredential: unused,
+    activateStaged: unused,
+    discardStaged: unused,
+    dropFallback: unused,
+    useFallback: unused,
+    recordFallbackRefused: unused,
     async recordEnded(profileId, credentialId, at) {
       profiles.ended.push(credentialId)
       const profile = profiles.get(profileId)

@@ -74,8 +74,24 @@ describe('the health of a profile', () => {
     })
     bench.tokens.script = () => noToken(WRONG_SECRET)
     const report = await bench.verification.verify('default', { reason: 'saved' })
-    expect(report.diagnosis?.retry).toBe('propagation')
+    expect(report.diagnosis).toMatchObject({
+      retry: 'propagation',
+      waitingUntil: new globalThis.Date(FAKE_NOW + 9 * MINUTE_MS).toISOString(),
+    })
     expect(bench.verification.healthOf('default').state).toBe('warning')
+
+    await bench.clock.advance(8 * MINUTE_MS)
+    await bench.verification.verify('default', { reason: 'schedule' })
+    expect(bench.verification.healthOf('default')).toMatchObject({
+      state: 'warning',
+      failuresInRow: 2,
+    })
+    await bench.clock.advance(MINUTE_MS)
+    await bench.verification.verify('default', { reason: 'schedule' })
+    expect(bench.verification.healthOf('default')).toMatchObject({
+      state: 'failing',
+      diagnosis: { retry: 'never', waitingUntil: null },
+    })
   })
 
   it('tells when another problem takes the place of the first', async () => {

@@ -78,8 +78,8 @@ describe('the agent’s own network', () => {
     await using bench = await startBench({
       profiles: [...three, profileOf('ended', { credential: null })],
     })
-    const { secretOf } = bench.profiles
-    bench.profiles.secretOf = async (id) => (id === 'ended' ? undefined : secretOf(id))
+    const { openCredential } = bench.profiles
+    bench.profiles.openCredential = async (id) => (id === 'ended' ? undefined : openCredential(id))
     bench.tokens.script = DOWN
     await bench.verification.verify('ended', { reason: 'schedule' })
     await verifyAll(bench.verification)
@@ -158,5 +158,7 @@ const CONTEXT: DiagnosisContext = {
   smtpPort: 587,
   applicationRbac: false,
   changedAt: null,
+  workedUntil: null,
+  secretLooksLikeId: false,
   now: FAKE_NOW,
 }

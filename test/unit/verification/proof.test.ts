@@ -31,6 +31,7 @@ it('takes a refusal for final when the same settings have worked before', async 
   const report = await bench.verification.verify('default', { reason: 'requested' })
   expect(report.diagnosis).toMatchObject({ code: 'smtp_auth_disabled_for_mailbox', retry: 'never' })
   expect(report.diagnosis?.remedy).not.toContain('waiting for Microsoft')
+  expect(report.diagnosis?.cause).toContain('It worked until')
 })
 
 it('does not take a login for proof of the mailbox permission, but a delivery', async () => {

@@ -96,9 +96,9 @@ describe('a sweep', () => {
 
   it('goes on when one profile cannot be verified, and logs it', async () => {
     await using bench = await startBench({ profiles: many(3) })
-    const { secretOf } = bench.profiles
-    bench.profiles.secretOf = (id) =>
-      id === 'p-1' ? Promise.reject(new Error('the disk is gone')) : secretOf(id)
+    const { openCredential } = bench.profiles
+    bench.profiles.openCredential = (id) =>
+      id === 'p-1' ? Promise.reject(new Error('the disk is gone')) : openCredential(id)
     await bench.verification.sweep({ reason: 'schedule', spreadMs: 0 })
     expect((await bench.reportRows()).map((row) => row.profile_id).sort()).toEqual(['p-0', 'p-2'])
     expect(bench.lines.join('')).toContain('the disk is gone')

@@ -1,0 +1,62 @@
+import { DAY_MS } from '../platform/clock.ts'
+import type {
+  CredentialVersion,
+  ExchangeOnlineAuthentication,
+  Profile,
+  Renewal,
+} from '../profiles/index.ts'
+import { daysLeft } from './days.ts'
+import { isOpen, type RenewalEntry } from './renewal-journal.ts'
+
+export interface Renewable {
+  readonly profile: Profile
+  readonly authentication: ExchangeOnlineAuthentication
+  readonly renewal: Renewal
+}
+
+/** After a failure, and between two renewals: nothing is worth asking more often. */
+const LEAST_PAUSE_MS = DAY_MS
+/** The policy of the tenant forbids secrets: nothing changes until somebody changes something. */
+export const TYPE_REFUSED = 'graph_secret_type_refused'
+
+/** The parts that a renewal needs; undefined where it is off or not possible. */
+export function renewableOf(profile: Profile): Renewable | undefined {
+  const { authentication, credential, managed } = profile
+  if (authentication.type !== 'exchangeOnline' || managed) return undefined
+  const { renewal } = authentication
+  if (renewal?.enabled !== true || credential?.type !== 'clientSecret') return undefined
+  return { profile, authentication, renewal }
+}
+
+/** Whether a new secret is to be made now. Pure, so that tests can move time. */
+export function isDue(
+  { profile, renewal }: Renewable,
+  facts: {
+    versions: readonly CredentialVersion[]
+    latest: RenewalEntry | undefined
+    now: number
+  },
+): boolean {
+  const { credential } = profile
+  const { versions, latest, now } = facts
+  if (credential === null || !credential.readable || credential.expiresAt === null) return false
+  // An ended secret cannot ask Graph for a new one.
+  if (credential.expirySource === 'proven') return false
+  if (daysLeft(credential.expiresAt, now) > renewal.daysBefore) return false
+  // Somebody is exchanging it by hand.
+  if (versions.some(({ state }) => state === 'staged')) return false
+  if (latest === undefined) return true
+  if (isOpen(latest)) return false
+  if (latest.error === TYPE_REFUSED && profile.updatedAt <= latest.updatedAt) return false
+  return now - latest.startedAt >= LEAST_PAUSE_MS
+}
+
+const SHORTER_DAYS = [365, 180, 90, 60, 30]
+
+/** The lifetimes to try, the wanted one first; none that would be due again at once. */
+export function lifetimesOf({ lifetimeDays, daysBefore, graceDays }: Renewal): readonly number[] {
+  const shorter = SHORTER_DAYS.filter(
+    (days) => days < lifetimeDays && days > daysBefore + graceDays,
+  )
+  return [lifetimeDays, ...shorter]
+}

@@ -1,0 +1,7 @@
+import type { Profiles } from '../../src/profiles/index.ts'
+
+/** The plain value of the active client secret or password. */
+export async function revealed(profiles: Profiles, id: string): Promise<string | undefined> {
+  const opened = await profiles.openCredential(id)
+  return opened === undefined || opened.type === 'certificate' ? undefined : opened.value.reveal()
+}

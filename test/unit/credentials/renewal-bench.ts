@@ -1,0 +1,212 @@
+import { createAudit } from '../../../src/access/index.ts'
+import {
+  type CredentialRenewal,
+  createCredentialRenewal,
+  createCredentialStaging,
+} from '../../../src/credentials/index.ts'
+import type { Failure, Outcome } from '../../../src/diagnosis/index.ts'
+import type { GraphClient } from '../../../src/entra/index.ts'
+import { DAY_MS, MINUTE_MS } from '../../../src/platform/clock.ts'
+import { Secret } from '../../../src/platform/secret.ts'
+import type { CredentialProof } from '../../../src/verification/index.ts'
+import { ALICE, createRig, exchangeOnline, profileInput, type Rig } from '../profiles/harness.ts'
+import { reportOf, WRONG } from './staging-bench.ts'
+
+export const FIRST_SECRET = 'Abc8Q~first-secret-value-of-the-tests-000'
+
+interface Listed {
+  readonly keyId: string
+  readonly displayName: string
+  readonly value: string
+  readonly startsAt: number
+  readonly endsAt: number
+}
+
+/** The application's secrets as Entra keeps them; they outlive Postern's process. */
+export interface Directory {
+  secrets: Listed[]
+  /** Refuses addPassword. */
+  refuse: ((days: number) => Failure | undefined) | undefined
+  /** Takes a new secret at the token endpoint. */
+  acceptsNew: boolean
+  added: number
+}
+
+/** The process ends at the n-th point at which it can make a difference; never at 0. */
+export interface Interruption {
+  left: number
+  happened: boolean
+}
+
+export interface RenewalBench extends AsyncDisposable {
+  readonly rig: Rig
+  readonly renewal: CredentialRenewal
+  readonly directory: Directory
+  readonly interruption: Interruption
+  /** What was published as failed. */
+  readonly failures: readonly string[]
+  /** Lets time pass in steps, with a run of the renewal at each. */
+  pass(ms: number): Promise<void>
+  restart(): Promise<RenewalBench>
+}
+
+export const DEAD = new Error('the process ended here')
+
+export function graphFailure(status: number, code: string): Failure {
+  const message = `${code}: refused.`
+  const answer = { code, message, requestId: null, retryAfterMs: null, status }
+  return { source: 'graph', operation: 'add a client secret', ...answer }
+}
+
+export function renewing(changes: Record<string, unknown> = {}) {
+  return profileInput({
+    authentication: exchangeOnline({
+      credential: { type: 'clientSecret', value: FIRST_SECRET, expiresAt: '2026-12-03' },
+      renewal: { enabled: true },
+      ...changes,
+    }),
+  })
+}
+
+export async function createRenewalBench(
+  options: { rig?: Rig; directory?: Directory; input?: Record<string, unknown> } = {},
+): Promise<RenewalBench> {
+  await using opened = new AsyncDisposableStack()
+  const rig = opened.use(options.rig ?? (await createRig()))
+  const { profiles, clock, events, captured, storage } = rig
+  const { log } = captured
+  if (options.rig === undefined) await profiles.create(options.input ?? renewing(), ALICE)
+  const directory = options.directory ?? createDirectory(clock.now())
+  const interruption: Interruption = { left: 0, happened: false }
+  const failures: string[] = []
+  events.on('credential.renewal_failed', ({ detail, diagnosis }) => {
+    failures.push(diagnosis?.code ?? detail)
+  })
+
+  /** The process may end here. What is dead does nothing any more. */
+  function point(): void {
+    if (!interruption.happened && --interruption.left === 0) interruption.happened = true
+    if (interruption.happened) throw DEAD
+  }
+  /** It may end before and behind everything that lasts. */
+  async function lasting<T>(effect: () => Promise<T>): Promise<T> {
+    point()
+    const value = await effect()
+    point()
+    return value
+  }
+
+  const ok = <T>(value: T): Outcome<T> => ({ ok: true, value })
+  const graph: Pick<GraphClient, 'addPassword' | 'readApplication' | 'removePassword'> = {
+    async readApplication() {
+      point()
+      return ok({
+        objectId: 'object',
+        clientId: 'client',
+        displayName: 'app',
+        keyCredentials: [],
+        passwordCredentials: directory.secrets.map(shown),
+      })
+    },
+    addPassword: (_access, { displayName, endsAt }) =>
+      lasting(async () => {
+        const now = clock.now()
+        const failure = directory.refuse?.(Math.round((endsAt - now) / DAY_MS))
+        if (failure !== undefined) return { ok: false, failure }
+        directory.added++
+        const number = String(directory.added).padStart(2, '0')
+        const value = `N${number}8Q~a-new-secret-that-entra-made-0000`
+        const keyId = `key-${directory.added}`
+        const secret = { keyId, displayName, value, startsAt: now, endsAt }
+        directory.secrets.push(secret)
+        return ok({ credential: shown(secret), value: new Secret(value) })
+      }),
+    removePassword: (_access, keyId) =>
+      lasting(async () => {
+        directory.secrets = directory.secrets.filter((secret) => secret.keyId !== keyId)
+        return ok(null)
+      }),
+  }
+  const proof: CredentialProof = {
+    async prove(profileId, { opened: credential }) {
+      point()
+      const value = credential.type === 'certificate' ? '' : credential.value.reveal()
+      const known = directory.secrets.some((secret) => secret.value === value)
+      return reportOf(profileId, known && directory.acceptsNew ? 'ok' : WRONG)
+    },
+  }
+  const audit = createAudit({ storage, clock })
+  const mortal: typeof profiles = {
+    ...profiles,
+    stageCredential: (...given) => lasting(() => profiles.stageCredential(...given)),
+    activateStaged: (...given) => lasting(() => profiles.activateStaged(...given)),
+    discardStaged: (...given) => lasting(() => profiles.discardStaged(...given)),
+    dropFallback: (...given) => lasting(() => profiles.dropFallback(...given)),
+  }
+  /** The journal makes its record last, within its commit: an end here is one before the commit. */
+  const journaling: typeof audit = {
+    ...audit,
+    async record(record, executor) {
+      await audit.record(record, executor)
+      point()
+    },
+  }
+  const staging = createCredentialStaging({ profiles: mortal, proof, clock, log, events })
+  const renewal = createCredentialRenewal({
+    profiles: mortal,
+    staging,
+    graph,
+    storage,
+    audit: journaling,
+    clock,
+    log,
+    events,
+  })
+  let isRunning = true
+  const stop = async () => {
+    if (!isRunning) return
+    isRunning = false
+    await renewal[Symbol.asyncDispose]()
+    await staging[Symbol.asyncDispose]()
+  }
+  opened.defer(stop)
+  staging.start()
+  const held = opened.move()
+  return {
+    rig,
+    renewal,
+    directory,
+    interruption,
+    failures,
+    async pass(ms) {
+      const step = 5 * MINUTE_MS
+      for (let passed = 0; passed <= ms; passed += step) {
+        await renewal.run()
+        await staging.idle()
+        await events.idle()
+        await clock.advance(Math.min(step, Math.max(0, ms - passed)))
+        await staging.idle()
+        await events.idle()
+      }
+    },
+    async restart() {
+      await stop()
+      const now = clock.now()
+      const next = await rig.reopen()
+      next.clock.set(now)
+      return createRenewalBench({ rig: next, directory })
+    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  }
+}
+
+function createDirectory(now: number): Directory {
+  const endsAt = now + 10 * DAY_MS
+  const startsAt = now - 100 * DAY_MS
+  const first = { keyId: 'first', displayName: 'smtp', value: FIRST_SECRET, startsAt, endsAt }
+  return { secrets: [first], refuse: undefined, acceptsNew: true, added: 0 }
+}
+
+function shown({ value, ...secret }: Listed) {
+  return { ...secret, type: 'password' as const, hint: value.slice(0, 3) }
+}

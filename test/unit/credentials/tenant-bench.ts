@@ -1,0 +1,90 @@
+import { createAudit } from '../../../src/access/index.ts'
+import {
+  type CredentialRenewal,
+  type CredentialStaging,
+  createCredentialRenewal,
+  createCredentialStaging,
+} from '../../../src/credentials/index.ts'
+import {
+  createEntraTransport,
+  createGraphClient,
+  createTokenSource,
+  type TokenSource,
+} from '../../../src/entra/index.ts'
+import { type Clock, systemClock } from '../../../src/platform/clock.ts'
+import { createEventBus } from '../../../src/platform/events.ts'
+import { createTrust } from '../../../src/platform/trust.ts'
+import type { SandboxTenant } from '../../../src/sandbox/index.ts'
+import { createSmtpClient } from '../../../src/smtp/index.ts'
+import {
+  createCredentialProof,
+  createProfileMailer,
+  type ProfileMailer,
+  type VerificationEvents,
+} from '../../../src/verification/index.ts'
+import { profileFor } from '../../support/agent.ts'
+import { ALICE, createRig, type Rig } from '../profiles/harness.ts'
+
+const TIMEOUTS = { connectMs: 5_000, greetingMs: 5_000, commandMs: 5_000, dataMs: 5_000 }
+export const NEW_SECRET = 'Xyz8Q~other-secret-value-of-the-tests-111'
+
+export interface TenantBench extends AsyncDisposable {
+  readonly rig: Rig
+  readonly tokens: TokenSource
+  readonly staging: CredentialStaging
+  readonly mailer: ProfileMailer
+  readonly renewal: CredentialRenewal
+}
+
+/** Profiles, proof and mailer over real sockets against a simulated tenant; time is the machine's but for `clock`. */
+export async function createTenantBench(
+  sandbox: SandboxTenant,
+  options: { clock?: Clock } = {},
+): Promise<TenantBench> {
+  await using opened = new AsyncDisposableStack()
+  const rig = opened.use(await createRig({ allowCustomCloud: true }))
+  const { clock = systemClock } = options
+  rig.clock.set(clock.now())
+  await rig.profiles.create(profileFor(sandbox), ALICE)
+  const { log } = rig.captured
+  const { profiles } = rig
+  const trust = createTrust({ extraCaPem: sandbox.caPem })
+  const transport = opened.use(createEntraTransport({ trust, timeoutMs: 5_000 }))
+  const tokens = createTokenSource({ transport, clock, log })
+  const smtp = createSmtpClient({ trust, clock, log, hostname: 'localhost', timeouts: TIMEOUTS })
+  // The settings have worked before, so nothing of them is spreading.
+  const proofOf = () => ({ lastSucceededAt: clock.now(), lastDeliveredAt: clock.now() })
+  const access = { profiles, tokens, smtp, clock, proofOf }
+  const identity = { version: '0', hostname: 'localhost', timeoutMs: 60_000 }
+  const proof = createCredentialProof({ ...access, ...identity })
+  const { events } = rig
+  const staging = opened.use(createCredentialStaging({ profiles, proof, clock, log, events }))
+  const mailer = createProfileMailer({
+    ...access,
+    events: createEventBus<VerificationEvents>({ log }),
+  })
+  const { storage } = rig
+  const renewal = opened.use(
+    createCredentialRenewal({
+      profiles,
+      staging,
+      graph: createGraphClient({ transport, tokens, clock, log }),
+      storage,
+      audit: createAudit({ storage, clock }),
+      clock,
+      log,
+      events,
+    }),
+  )
+  const held = opened.move()
+  return { rig, tokens, staging, mailer, renewal, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+/** Adds a secret to the application, or changes one. */
+export function setSecret(
+  sandbox: SandboxTenant,
+  keyId: string,
+  secret: Record<string, unknown> | null,
+): void {
+  sandbox.tenant.patch({ apps: { [sandbox.clientId]: { secrets: { [keyId]: secret } } } })
+}
