@@ -80,6 +80,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
   const transport = opened.use(
     createEntraTransport({
       trust,
+      clock,
       httpsProxy: config.proxy.https,
       noProxy: config.proxy.noProxy,
       timeoutMs: config.outgoing.httpsTimeoutMs,
@@ -181,7 +182,11 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     authenticate: (authorization, address) =>
       access.authenticator.authenticate(authorization, address),
   })
-  opened.defer(() => closeHttpServer(http, { graceMs: CLOSE_GRACE_MS, clock }))
+  opened.defer(async () => {
+    // Together: whoever waits for a verification gets an answer from its end, not silence until the grace is over.
+    const closing = closeHttpServer(http, { graceMs: CLOSE_GRACE_MS, clock })
+    await Promise.all([closing, verification[Symbol.asyncDispose]()])
+  })
   registerOpenApi(http, {
     version,
     publicUrl: config.http.publicUrl ?? undefined,
@@ -217,10 +222,11 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     async start() {
       await provisioning.start()
       await rules.start()
+      // First of all that others notice: an agent that cannot listen must not have sent a mail.
+      const url = await listen(http, config.http)
       alerts.start()
       expiry.start()
       verification.start()
-      const url = await listen(http, config.http)
       listening = true
       log.info({ url, version, profiles: profiles.list().length }, 'listening')
       return url
@@ -244,10 +250,10 @@ async function prepareAdminToken(
     await tokens.ensurePreset(config.adminToken.reveal())
     return null
   }
-  const token = await tokens.ensureFirst()
-  if (token === undefined) return null
+  await tokens.warnOfFormerPreset()
   const file = join(config.dataDir, INITIAL_TOKEN_FILE)
-  writePrivateFile(file, `${token}\n`)
+  const token = await tokens.ensureFirst((made) => writePrivateFile(file, `${made}\n`))
+  if (token === undefined) return null
   return { token: new Secret(token), file }
 }
 
@@ -266,15 +272,17 @@ async function listen(http: HttpServer, where: Config['http']): Promise<string> 
     return await http.listen({ host: where.host, port: where.port })
   } catch (cause) {
     const code = codeOf(cause)
-    if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw cause
-    const why = {
-      EADDRINUSE: 'another program uses it',
-      EACCES: 'this user may not',
-      EADDRNOTAVAIL: 'this machine has no such address',
-    }[code]
+    const why = new Map([
+      ['EADDRINUSE', 'another program uses it'],
+      ['EACCES', 'this user may not'],
+      ['EADDRNOTAVAIL', 'this machine has no such address'],
+      ['ENOTFOUND', 'there is no such name'],
+      ['EAI_AGAIN', 'the name cannot be resolved'],
+    ]).get(code ?? '')
+    if (why === undefined) throw cause
     throw new PosternError(
       `Postern cannot listen on ${where.host}:${where.port}: ${why}. Choose another POSTERN_HTTP_PORT or POSTERN_HTTP_HOST.`,
-      { kind: 'unavailable', code: 'port_unavailable', cause },
+      { kind: 'invalid', code: 'port_unavailable', cause },
     )
   }
 }

@@ -70,10 +70,12 @@ const ISO_INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\
  */
 export function parseInstant(text: string): number | undefined {
   const isDay = ISO_DAY.test(text)
+  const day = text.slice(0, 10)
   if (!isDay && !ISO_INSTANT.test(text)) return undefined
   const at = globalThis.Date.parse(isDay ? `${text}T00:00:00Z` : text)
   if (Number.isNaN(at)) return undefined
-  if (isDay && toIsoDay(at) !== text) return undefined
+  // Date rolls 2026-02-30 over into March; days have no zone, so the day part alone can be checked.
+  if (toIsoDay(globalThis.Date.parse(`${day}T00:00:00Z`)) !== day) return undefined
   return at
 }
 

@@ -93,8 +93,11 @@ test('revoking again changes nothing, and an unknown id is told', async () => {
 
 test('the first start makes one admin token, later starts none', async () => {
   await using access = await startAccess()
-  expect(await access.tokens.ensureFirst()).toMatch(/^pst_/)
-  expect(await access.tokens.ensureFirst()).toBeUndefined()
+  const kept: string[] = []
+  const keep = (token: string) => void kept.push(token)
+  expect(await access.tokens.ensureFirst(keep)).toMatch(/^pst_/)
+  expect(await access.tokens.ensureFirst(keep)).toBeUndefined()
+  expect(kept).toHaveLength(1)
   expect(await access.tokens.list()).toMatchObject([{ scopes: ['admin'] }])
 })
 
@@ -103,7 +106,19 @@ test('a preset token is made once, and gives little of itself away', async () =>
   await access.tokens.ensurePreset(PRESET)
   await access.tokens.ensurePreset(PRESET)
   expect(await access.tokens.list()).toMatchObject([{ scopes: ['admin'], hint: 'my-' }])
-  expect(await access.tokens.ensureFirst()).toBeUndefined()
+  expect(await access.tokens.ensureFirst(() => {})).toBeUndefined()
+})
+
+test('a first token that could not be kept does not count, so that the next start makes another', async () => {
+  await using access = await startAccess()
+  const full = new Error('no space left on device')
+  await expect(
+    access.tokens.ensureFirst(() => {
+      throw full
+    }),
+  ).rejects.toBe(full)
+  expect(await access.tokens.list()).toEqual([])
+  expect(await access.tokens.ensureFirst(() => {})).toMatch(/^pst_/)
 })
 
 test('another preset value replaces the former one, and the former can come back', async () => {
