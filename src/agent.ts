@@ -53,14 +53,16 @@ export interface AgentSurroundings {
   readonly clock: Clock
   readonly log: Logger
   readonly version: string
+  /** Milliseconds that never jump; the process' own unless tests move time. */
+  readonly monotonicMs?: () => number
 }
 
-const INITIAL_TOKEN_FILE = 'initial-admin-token'
+export const INITIAL_TOKEN_FILE = 'initial-admin-token'
 const CLOSE_GRACE_MS = 10 * SECOND_MS
 
 /** Builds every part in one straight line and starts nothing. What is opened is closed by disposing the agent. */
 export async function createAgent(config: Config, around: AgentSurroundings): Promise<Agent> {
-  const { clock, version } = around
+  const { clock, version, monotonicMs } = around
   const log = around.log
   const part = (component: string) => log.child({ component })
   await using opened = new AsyncDisposableStack()
@@ -86,7 +88,12 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       timeoutMs: config.outgoing.httpsTimeoutMs,
     }),
   )
-  const tokens = createTokenSource({ transport, clock, log: part('entra') })
+  const tokens = createTokenSource({
+    transport,
+    clock,
+    log: part('entra'),
+    ...(monotonicMs && { monotonicMs }),
+  })
   const smtp = createSmtpClient({
     trust,
     clock,
