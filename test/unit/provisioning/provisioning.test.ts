@@ -37,7 +37,7 @@ describe('Config sync', () => {
         ['a', true],
         ['b', true],
       ])
-      expect((await rig.profiles.secretOf('a'))?.reveal()).toBe(SECRET_VALUE)
+      expect((await rig.profiles.secretOf(rig.profiles.get('a')))?.reveal()).toBe(SECRET_VALUE)
       expect(rig.news).toMatchObject([
         { name: 'sync.applied', payload: { file, changes: { create: ['a', 'b'] } } },
       ])
@@ -222,7 +222,7 @@ describe('A change is noticed', () => {
           changes: { change: [{ id: 'a', fields: ['authentication.credential.value'] }] },
         },
       })
-      expect((await rig.profiles.secretOf('a'))?.reveal()).toBe(secret)
+      expect((await rig.profiles.secretOf(rig.profiles.get('a')))?.reveal()).toBe(secret)
     }
   })
 
@@ -256,7 +256,7 @@ describe('A change is noticed', () => {
       const secret = version === '2' ? OTHER_SECRET : SECRET_VALUE
       mount(secrets, version, { client: secret })
       await news
-      expect((await rig.profiles.secretOf('a'))?.reveal()).toBe(secret)
+      expect((await rig.profiles.secretOf(rig.profiles.get('a')))?.reveal()).toBe(secret)
     }
   })
 
