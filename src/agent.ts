@@ -36,6 +36,7 @@ import {
   createProfileMailer,
   createTestEmail,
   createVerification,
+  limitPerMailbox,
   VERIFICATION_TAG,
   verificationRoutes,
 } from './verification/index.ts'
@@ -94,14 +95,16 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     log: part('entra'),
     ...(monotonicMs && { monotonicMs }),
   })
-  const smtp = createSmtpClient({
-    trust,
-    clock,
-    log: part('smtp'),
-    hostname: hostname(),
-    timeouts: config.outgoing.smtpTimeouts,
-    proxy: config.proxy.smtp,
-  })
+  const smtp = limitPerMailbox(
+    createSmtpClient({
+      trust,
+      clock,
+      log: part('smtp'),
+      hostname: hostname(),
+      timeouts: config.outgoing.smtpTimeouts,
+      proxy: config.proxy.smtp,
+    }),
+  )
   const profiles = await createProfiles({
     storage,
     audit: access.audit,
@@ -181,7 +184,14 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     version,
   })
   const metrics = createMetrics({ board, events, version })
-  const testEmail = createTestEmail({ ...mailDeps, version, hostname: hostname() })
+  /** Ends what a caller still waits for when the grace of a stop is over. */
+  const stop = new AbortController()
+  const testEmail = createTestEmail({
+    ...mailDeps,
+    version,
+    hostname: hostname(),
+    stop: stop.signal,
+  })
 
   let listening = false
   const http = createHttpServer({
@@ -190,9 +200,18 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       access.authenticator.authenticate(authorization, address),
   })
   opened.defer(async () => {
+    const closed = new AbortController()
+    const overdue = clock.sleep(CLOSE_GRACE_MS, closed.signal).then(
+      () => stop.abort(stopped()),
+      () => undefined,
+    )
     // Together: whoever waits for a verification gets an answer from its end, not silence until the grace is over.
-    const closing = closeHttpServer(http, { graceMs: CLOSE_GRACE_MS, clock })
-    await Promise.all([closing, verification[Symbol.asyncDispose]()])
+    await Promise.all([
+      closeHttpServer(http, { graceMs: CLOSE_GRACE_MS, clock }),
+      verification[Symbol.asyncDispose](),
+    ])
+    closed.abort()
+    await overdue
   })
   registerOpenApi(http, {
     version,
@@ -246,6 +265,13 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
+}
+
+function stopped(): PosternError {
+  return new PosternError('Postern is stopping: ask again when it runs again.', {
+    kind: 'unavailable',
+    code: 'agent_stopping',
+  })
 }
 
 /** The preset token, or on the very first start a new one, which is also kept in a file of the data folder. */

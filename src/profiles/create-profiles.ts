@@ -18,6 +18,7 @@ import {
   profileInvalid,
   profileManaged,
   profileNotFound,
+  secretReplaced,
 } from './refusals.ts'
 import { createProfileStore } from './store.ts'
 import {
@@ -113,7 +114,10 @@ export async function createProfiles(deps: ProfilesDeps): Promise<Profiles> {
     const options = { managed: false, typedDateYields: false }
     const { change, problems } = await planChange(planning, draft, before, options)
     if (change === undefined) throw profileInvalid(problems)
-    if (change.kind === 'change' && change.fields.length === 0) return
+    if (change.kind === 'change' && change.fields.length === 0) {
+      events.emit('profile.saved', { profile: change.before.profile, changed: false })
+      return
+    }
     await save([draft.id], () => commit(committing, [change], actor))
   }
 
@@ -132,8 +136,9 @@ export async function createProfiles(deps: ProfilesDeps): Promise<Profiles> {
     get: (id) => getStored(id).profile,
     find: (id) => memory.find(id)?.profile,
 
-    async secretOf(id) {
+    async secretOf({ id, credential: held }) {
       const { credential, settings } = getStored(id)
+      if (credential?.facts.id !== held?.id) throw secretReplaced(id)
       const { authentication } = settings
       const isCustom = authentication.type === 'exchangeOnline' && authentication.cloud === 'custom'
       if (isCustom && !allowCustomCloud) throw customCloudOff(id)

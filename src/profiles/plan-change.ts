@@ -6,6 +6,7 @@ import type { Secret } from '../platform/secret.ts'
 import type { KeyRing } from '../storage/index.ts'
 import type { SecretDraft } from './authentication-rules.ts'
 import { bindingChanges, changedSettings } from './differences.ts'
+import type { Memory } from './memory.ts'
 import { CREDENTIAL_TABLE, SEALED_COLUMN } from './store.ts'
 import { type StoredCredential, type StoredProfile, toStoredProfile } from './stored-profile.ts'
 import type { Draft } from './validate.ts'
@@ -33,6 +34,7 @@ export type Planned =
 export interface PlanDeps {
   readonly keyRing: KeyRing
   readonly clock: Clock
+  readonly memory: Pick<Memory, 'firstVersion'>
   readonly allowCustomCloud: boolean
 }
 
@@ -59,7 +61,7 @@ export async function planChange(
   const after = toStoredProfile(
     {
       id: draft.id,
-      version: (before?.profile.version ?? 0) + 1,
+      version: before === undefined ? deps.memory.firstVersion(now) : before.profile.version + 1,
       managed: options.managed,
       createdAt: before?.profile.createdAt ?? now,
       updatedAt: now,

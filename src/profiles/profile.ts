@@ -6,6 +6,7 @@ import type { CloudId, ServerDetails, Warning } from './api.ts'
 /** A profile as the agent uses it: complete, validated, without any secret. */
 export interface Profile {
   readonly id: string
+  /** Rises with every change of what an answer shows, and is never used again after a removal. */
   readonly version: number
   readonly managed: boolean
   readonly createdAt: number
@@ -68,8 +69,11 @@ export interface Profiles {
   /** Throws profile_not_found. */
   get(id: string): Profile
   find(id: string): Profile | undefined
-  /** Opens the active credential. Throws secret_unreadable; undefined when none is stored. */
-  secretOf(id: string): Promise<Secret | undefined>
+  /**
+   * Opens the credential of a profile that the caller has read. Throws profile_changed when it has another one by now,
+   * which belongs to other settings, and secret_unreadable; undefined when none is stored.
+   */
+  secretOf(profile: Pick<Profile, 'id' | 'credential'>): Promise<Secret | undefined>
   /** `input` is checked against ProfileInput and by the rules of validate.ts; every problem at once. */
   create(input: unknown, actor: Actor): Promise<Profile>
   /** `version`: what the caller has read (If-Match); another one now is profile_changed (precondition_failed). */
@@ -108,6 +112,11 @@ export interface ProfileEvents {
     readonly secretChanged: boolean
     readonly actor: Actor
   }
+  /**
+   * After created or changed: somebody saved the profile, or the settings file was applied to it. `changed`: false when
+   * what was saved is what was stored; then there is no other news of it. Never for what the agent learns by itself.
+   */
+  'profile.saved': { readonly profile: Profile; readonly changed: boolean }
   'profile.removed': { readonly profile: Profile; readonly actor: Actor }
   'credential.ended': { readonly profile: Profile; readonly at: number }
 }

@@ -35,8 +35,16 @@ export function profileInvalid(problems: readonly FieldProblem[]): PosternError 
   const message =
     problems.length === 1 && first !== undefined
       ? `Nothing was saved. ${first.message}`
-      : `Nothing was saved, because ${problems.length} settings are wrong: ${fieldNames(problems)}.`
+      : `Nothing was saved, because settings are wrong: ${fieldNames(problems)}.`
   return new PosternError(message, { kind: 'invalid', code: 'profile_invalid', problems })
+}
+
+/** The caller holds an older profile: its secret must not go to the place that the older one names. */
+export function secretReplaced(id: string): PosternError {
+  return new PosternError(
+    `Profile “${id}” was changed while its secret was about to be used, so nothing was sent. Try it again.`,
+    { kind: 'precondition_failed', code: 'profile_changed' },
+  )
 }
 
 export function customCloudOff(id: string): PosternError {
@@ -47,7 +55,8 @@ export function customCloudOff(id: string): PosternError {
 }
 
 function fieldNames(problems: readonly FieldProblem[]): string {
-  return [...new Set(problems.map(({ field }) => shown(field)))].join(', ')
+  const names = problems.map(({ field }) => shown(field)).filter((name) => name !== '')
+  return [...new Set(names)].join(', ')
 }
 
 /** Input that goes into a sentence: one line, and not long. */

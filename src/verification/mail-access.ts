@@ -44,6 +44,8 @@ export async function openLogin(
   wish: TokenWish,
 ): Promise<Outcome<Login>> {
   const { authentication } = profile
+  const incomplete = missingSettings(profile)
+  if (incomplete !== undefined) return { ok: false, failure: incomplete }
   const ended = provenEnd(profile)
   if (ended !== undefined && !wish.patient) return { ok: false, failure: ended }
   const secret = await openSecret(deps.profiles, profile)
@@ -59,6 +61,20 @@ export async function openLogin(
   return { ok: true, value: tokenLogin(profile, outcome) }
 }
 
+/**
+ * What no input can lack, but a damaged row can. Node.js would take an empty host for this machine, and the secret
+ * would go there.
+ */
+export function missingSettings(profile: Profile): SettingsFailure | undefined {
+  const missing = [
+    ...(profile.server.host === '' ? ['the server host'] : []),
+    ...(profile.senderEmailAddress === '' ? ['the sender email address'] : []),
+  ]
+  if (missing.length === 0) return undefined
+  const detail = `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing.`
+  return { source: 'settings', problem: 'incomplete', detail }
+}
+
 /** The stored secret; null for profiles without authentication. */
 export async function openSecret(
   profiles: Profiles,
@@ -68,7 +84,7 @@ export async function openSecret(
   if (type === 'none') return { ok: true, value: null }
   const missing = type === 'basic' ? 'the password is missing.' : 'the client secret is missing.'
   try {
-    const secret = await profiles.secretOf(profile.id)
+    const secret = await profiles.secretOf(profile)
     if (secret !== undefined) return { ok: true, value: secret }
     return { ok: false, failure: { source: 'settings', problem: 'incomplete', detail: missing } }
   } catch (error) {

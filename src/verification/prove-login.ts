@@ -9,6 +9,7 @@ import {
   expectation,
   type Login,
   type MailAccessDeps,
+  missingSettings,
   openSecret,
   plainLogin,
   provenEnd,
@@ -33,6 +34,11 @@ export async function proveLogin(
   const { profile, stage, wish } = request
   const { authentication } = profile
 
+  const incomplete = missingSettings(profile)
+  if (incomplete !== undefined) {
+    stage.fail('settingsComplete', incomplete)
+    return undefined
+  }
   const secret = await openSecret(deps.profiles, profile)
   if (!secret.ok) {
     stage.fail('settingsComplete', secret.failure)

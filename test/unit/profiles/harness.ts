@@ -30,6 +30,8 @@ export interface Rig extends AsyncDisposable {
   readonly captured: LogCapture
   readonly news: readonly News[]
   names(): readonly string[]
+  /** Which profiles were told as saved, `default changed` or `default unchanged`. */
+  readonly saved: string[]
   auditEntries(): Promise<readonly AuditEntry[]>
   /** The same data folder, opened anew. */
   reopen(options?: RigOptions): Promise<Rig>
@@ -68,6 +70,10 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
   events.on('profile.changed', (payload) => void news.push({ name: 'profile.changed', payload }))
   events.on('profile.removed', (payload) => void news.push({ name: 'profile.removed', payload }))
   events.on('credential.ended', (payload) => void news.push({ name: 'credential.ended', payload }))
+  const saved: string[] = []
+  events.on('profile.saved', ({ profile, changed }) => {
+    saved.push(`${profile.id} ${changed ? 'changed' : 'unchanged'}`)
+  })
   const profiles = await createProfiles({
     storage,
     audit,
@@ -85,6 +91,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     clock,
     captured,
     news,
+    saved,
     names: () => news.map(({ name }) => name),
     auditEntries: () => audit.list({ limit: 100 }),
     async reopen(changed = {}) {

@@ -96,7 +96,7 @@ describe('A secret', () => {
     const changed = await save(rig, { authentication: secret(OTHER_SECRET) })
     expect(changed.credential).toMatchObject({ hint: 'Xyz', expiresAt: null, expirySource: 'none' })
     expect(changed.credential?.id).not.toBe(created.credential?.id)
-    expect((await rig.profiles.secretOf('default'))?.reveal()).toBe(OTHER_SECRET)
+    expect((await rig.profiles.secretOf(rig.profiles.get('default')))?.reveal()).toBe(OTHER_SECRET)
     const rows = await rig.storage.db.selectFrom('credential').select('id').execute()
     expect(rows).toEqual([{ id: changed.credential?.id }])
   })
@@ -145,13 +145,13 @@ describe('A secret', () => {
         },
       ],
     })
-    expect(rig.profiles.get('default').version).toBe(1)
+    expect(rig.profiles.get('default').version).toBe(FAKE_NOW)
     const given = {
       ...changes.authentication,
       credential: { type: 'clientSecret', value: SECRET_VALUE },
     }
     const saved = await save(rig, { ...changes, authentication: given })
-    expect(saved.version).toBe(2)
+    expect(saved.version).toBe(FAKE_NOW + 1)
   })
 
   it('is asked for again when the kind of authentication changes', async () => {
@@ -180,6 +180,20 @@ describe('A secret', () => {
     })
   })
 
+  it('is not handed out to who has read settings that it does not belong to', async () => {
+    await using rig = await createRig()
+    const old = await rig.profiles.create(profileInput(), ALICE)
+    const renamed = await save(rig, { subjectPrefix: 'x' })
+    expect((await rig.profiles.secretOf(old))?.reveal()).toBe(SECRET_VALUE)
+    const credential = { type: 'clientSecret', value: OTHER_SECRET }
+    const authentication = exchangeOnline({ tenantId: 'fabrikam.com', credential })
+    const moved = await save(rig, { authentication })
+    for (const held of [old, renamed, { ...old, credential: null }]) {
+      await expect(rig.profiles.secretOf(held)).rejects.toMatchObject({ code: 'profile_changed' })
+    }
+    expect((await rig.profiles.secretOf(moved))?.reveal()).toBe(OTHER_SECRET)
+  })
+
   it('that another master key sealed does not stop the start, and can be entered again', async () => {
     await using rig = await createRig()
     await rig.profiles.create(profileInput(), ALICE)
@@ -194,7 +208,9 @@ describe('A secret', () => {
         },
       ],
     })
-    await expect(profiles.secretOf('default')).rejects.toMatchObject({ code: 'secret_unreadable' })
+    await expect(profiles.secretOf(profiles.get('default'))).rejects.toMatchObject({
+      code: 'secret_unreadable',
+    })
     const edited = await save(other, {
       authentication: withoutSecret(),
       subjectPrefix: 'still editable',
@@ -205,7 +221,7 @@ describe('A secret', () => {
     })
     const repaired = await save(other, {})
     expect(repaired.credential?.readable).toBe(true)
-    expect((await profiles.secretOf('default'))?.reveal()).toBe(SECRET_VALUE)
+    expect((await profiles.secretOf(profiles.get('default')))?.reveal()).toBe(SECRET_VALUE)
   })
 
   it('that Entra proved to have ended is marked once, at the earlier instant', async () => {
@@ -219,7 +235,8 @@ describe('A secret', () => {
     await rig.profiles.recordEnded('default', id, FAKE_NOW + DAY_MS)
     expect(rig.names()).toEqual(['profile.created', 'credential.ended'])
     expect(rig.profiles.get('default')).toMatchObject({
-      version: 1,
+      version: FAKE_NOW + 1,
+      updatedAt: FAKE_NOW,
       credential: { id, expiresAt: FAKE_NOW, expirySource: 'proven' },
     })
     await using again = await rig.reopen()
@@ -248,7 +265,7 @@ describe('A secret', () => {
     expect(rig.names()).toEqual(['profile.created', 'credential.ended', 'profile.changed'])
     await using again = await rig.reopen()
     expect(again.profiles.get('default')).toMatchObject({
-      version: 1,
+      version: FAKE_NOW + 2,
       credential: { id, expiresAt: null, expirySource: 'none' },
     })
   })

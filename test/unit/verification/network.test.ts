@@ -79,7 +79,8 @@ describe('the agent’s own network', () => {
       profiles: [...three, profileOf('ended', { credential: null })],
     })
     const { secretOf } = bench.profiles
-    bench.profiles.secretOf = async (id) => (id === 'ended' ? undefined : secretOf(id))
+    bench.profiles.secretOf = async (profile) =>
+      profile.id === 'ended' ? undefined : secretOf(profile)
     bench.tokens.script = DOWN
     await bench.verification.verify('ended', { reason: 'schedule' })
     await verifyAll(bench.verification)
