@@ -1,4 +1,4 @@
-import { type Clock, parseInstant, toIso } from '../platform/clock.ts'
+import { type Clock, parseEnd, toIso } from '../platform/clock.ts'
 import { type FieldProblem, PosternError } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -177,7 +177,7 @@ function checked(input: TokenInput, now: number): Omit<NewToken, 'createdBy'> {
   if (input.scopes.length === 0) {
     problems.push({ field: 'scopes', message: 'scopes must have at least 1 entry.' })
   }
-  const expiresAt = typeof input.expiresAt === 'string' ? parseInstant(input.expiresAt) : null
+  const expiresAt = typeof input.expiresAt === 'string' ? parseEnd(input.expiresAt) : null
   if (expiresAt === undefined) {
     problems.push({
       field: 'expiresAt',

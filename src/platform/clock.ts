@@ -79,6 +79,12 @@ export function parseInstant(text: string): number | undefined {
   return at
 }
 
+/** As parseInstant, but a calendar day means its last instant: the end of something that holds on that whole day. */
+export function parseEnd(text: string): number | undefined {
+  const at = parseInstant(text)
+  return at !== undefined && ISO_DAY.test(text) ? at + DAY_MS - 1 : at
+}
+
 /** RFC 5322 §3.3 date-time, in UTC: `Mon, 23 Nov 2026 10:42:00 +0000`. */
 export function toRfc5322(at: number): string {
   return new globalThis.Date(at).toUTCString().replace('GMT', '+0000')

@@ -1,4 +1,4 @@
-import { parseInstant } from '../platform/clock.ts'
+import { parseEnd } from '../platform/clock.ts'
 import { Secret } from '../platform/secret.ts'
 import type { Findings } from './findings.ts'
 import { readGuid } from './identifiers.ts'
@@ -87,7 +87,7 @@ export function readPassword(
   return undefined
 }
 
-/** Undefined: not said, or wrong after telling the problem; null: unknown. A day means its first instant in UTC. */
+/** Undefined: not said, or wrong after telling the problem; null: unknown. A day means all of it: the portal shows the day on which a secret ends. */
 export function readExpiresAt(
   value: unknown,
   field: string,
@@ -97,7 +97,7 @@ export function readExpiresAt(
   if (typeof value !== 'string') return undefined
   const text = value.trim()
   if (text === '') return null
-  const at = parseInstant(text)
+  const at = parseEnd(text)
   if (at === undefined) {
     findings.problem(
       field,

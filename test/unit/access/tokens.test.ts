@@ -34,7 +34,7 @@ test('a token can end at a day or an instant', async () => {
   await using access = await startAccess()
   const at = async (expiresAt: string | null) =>
     (await access.tokens.create({ name: 'a', scopes: ['send'], expiresAt }, TESTER)).expiresAt
-  expect(await at('2027-05-01')).toBe('2027-05-01T00:00:00.000Z')
+  expect(await at('2027-05-01')).toBe('2027-05-01T23:59:59.999Z')
   expect(await at('2027-05-01T10:00:00+02:00')).toBe('2027-05-01T08:00:00.000Z')
   expect(await at(null)).toBeNull()
 })
@@ -49,7 +49,7 @@ test.each([
   ],
   [
     'an end in the past',
-    { name: 'a', scopes: ['send'] as const, expiresAt: '2026-11-23' },
+    { name: 'a', scopes: ['send'] as const, expiresAt: '2026-11-22' },
     ['expiresAt'],
   ],
 ])('%s is refused', async (_, input, fields) => {

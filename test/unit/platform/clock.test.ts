@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseInstant, systemClock, toIso } from '../../../src/platform/clock.ts'
+import { parseEnd, parseInstant, systemClock, toIso } from '../../../src/platform/clock.ts'
 
 test.each([
   ['2027-05-01', '2027-05-01T00:00:00.000Z'],
@@ -10,6 +10,12 @@ test.each([
 ])('%s is read as %s', (text, iso) => {
   const at = parseInstant(text)
   expect(at === undefined ? undefined : toIso(at)).toBe(iso)
+})
+
+test('an end that is given as a day is the last instant of that day', () => {
+  expect(toIso(parseEnd('2027-05-01') ?? 0)).toBe('2027-05-01T23:59:59.999Z')
+  expect(toIso(parseEnd('2027-05-01T12:00:00Z') ?? 0)).toBe('2027-05-01T12:00:00.000Z')
+  expect(parseEnd('2027-02-30')).toBeUndefined()
 })
 
 test.each([

@@ -38,7 +38,7 @@ describe('A secret', () => {
         set: true,
         readable: true,
         hint: 'Abc',
-        expiresAt: '2027-05-01T00:00:00.000Z',
+        expiresAt: '2027-05-01T23:59:59.999Z',
         expirySource: 'typed',
       },
     })

@@ -131,7 +131,7 @@ describe('Accepted input', () => {
       },
     })
     expect(draft?.secret?.value?.reveal()).toBe('Abc8Q~first-secret-value')
-    expect(draft?.secret?.expiresAt).toBe(globalThis.Date.parse('2027-05-01T00:00:00Z'))
+    expect(draft?.secret?.expiresAt).toBe(globalThis.Date.parse('2027-05-01T23:59:59.999Z'))
   })
 
   it.each([
