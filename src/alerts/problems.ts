@@ -4,6 +4,7 @@ import { toIsoDay } from '../platform/clock.ts'
 import type { Profile } from '../profiles/index.ts'
 import { diagnosisContext, type Health, type NetworkProblem } from '../verification/index.ts'
 import type { Problem } from './alerts.ts'
+import type { Advice } from './api.ts'
 
 /** The settings file that was refused; `problems` are lines such as `postern.yaml:12:5: …`. */
 export interface SettingsFileRefused {
@@ -85,21 +86,32 @@ export function credentialProblem(
     }
   }
   if (expiresAt === null || threshold === undefined) return undefined
-  const { responsible, commands } = endOf(profile, toIsoDay(expiresAt), now)
   return {
     ...base,
     kind: 'credentialExpiring',
     severity: threshold <= CRITICAL_DAYS ? 'critical' : 'warning',
     summary: `The ${what} of profile “${profile.id}” ${expiryWords(expiresAt, now)}.`,
     diagnosis: null,
-    details: [
-      responsible === 'entraAdministrator'
-        ? `The Entra administrator makes a new ${what} before that day and copies its Value (not its Secret ID).`
-        : `The operator of Postern gets a new ${what} before that day.`,
-      ...whereToEnter(profile),
-      'If Microsoft’s end date is later, correct the date in Postern.',
-      ...commands.map(({ text }) => text),
-    ],
+    advice: renewal(profile, expiresAt, now),
+    details: ['If Microsoft’s end date is later, correct the date in Postern.'],
+  }
+}
+
+function renewal(profile: Profile, expiresAt: number, now: number): Advice {
+  const day = toIsoDay(expiresAt)
+  const { responsible, commands } = endOf(profile, day, now)
+  const isEntra = responsible === 'entraAdministrator'
+  const what = nameOf(profile.credential?.type ?? 'clientSecret')
+  const get = isEntra
+    ? `The Entra administrator makes a new ${what} by ${day} and copies its Value (not its Secret ID).`
+    : `The operator of Postern gets a new ${what} by ${day}.`
+  return {
+    cause: isEntra
+      ? `Microsoft refuses a ${what} after its end, and this profile cannot send mail then.`
+      : `The server may refuse the ${what} after its end, and this profile cannot send mail then.`,
+    responsible,
+    remedy: [get, ...whereToEnter(profile)].join(' '),
+    commands,
   }
 }
 
@@ -119,13 +131,17 @@ export function secretProblem(profile: Profile, now: number): Problem | undefine
   }
 }
 
+export function networkSummary({ profiles }: NetworkProblem): string {
+  return `None of the ${profiles} profiles reaches its servers: the network of the machine that runs Postern is the reason, not their credentials.`
+}
+
 export function networkAlert(problem: NetworkProblem): Problem {
   return {
     problem: NETWORK,
     kind: 'network',
     profileId: null,
     severity: 'critical',
-    summary: `None of the ${problem.profiles} profiles reaches its servers: the network of the machine that runs Postern is the reason, not their credentials.`,
+    summary: networkSummary(problem),
     diagnosis: problem.diagnosis,
     details: ['The diagnosis is that of one profile; the others fail in the same way.'],
   }
@@ -139,7 +155,14 @@ export function settingsFileProblem({ file, problems }: SettingsFileRefused): Pr
     severity: 'warning',
     summary: `The settings file ${file} was refused; the settings that were in force stay in force.`,
     diagnosis: null,
-    details: ['Correct the file: Postern reads it again by itself.', ...problems.slice(0, 50)],
+    advice: {
+      cause: 'The file does not say what it must; every place is listed below.',
+      responsible: 'operator',
+      remedy:
+        'The operator of Postern corrects the file; Postern reads it again by itself. `postern sync --check` says beforehand whether it is right.',
+      commands: [],
+    },
+    details: problems.slice(0, 50),
   }
 }
 
@@ -151,7 +174,7 @@ function whereToEnter(profile: Profile): string[] {
   return [
     profile.managed
       ? `Then put it into the settings file, with its end date: profile “${profile.id}” is managed there.`
-      : `Then enter it in Postern, with its end date: PUT /api/v1/profiles/${profile.id}.`,
+      : `Then enter it in Postern, with its end date: PUT /api/v1/profiles/${profile.id}, as the README, “Replace the secret”, shows.`,
   ]
 }
 

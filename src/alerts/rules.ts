@@ -134,16 +134,14 @@ export function createAlertRules(deps: AlertRulesDeps): AlertRules {
 
   /** Alerts that opened one by one before the network was known to be the reason, and that nobody has read yet. */
   async function fold(): Promise<void> {
-    for (const { profileId, kind, notification } of await alerts.list({
-      state: 'open',
-      limit: OF_ALL,
-    })) {
-      if (kind !== 'verification' || profileId === null) continue
-      if (notification.state === 'delivered' || !failsOnTheWay(verification.healthOf(profileId)))
-        continue
+    const open = await alerts.list({ state: 'open', limit: OF_ALL })
+    for (const { profileId, kind, lastNotifiedAt } of open) {
+      if (kind !== 'verification' || profileId === null || lastNotifiedAt !== null) continue
+      if (!failsOnTheWay(verification.healthOf(profileId))) continue
       await alerts.resolve(
         verificationOf(profileId),
         'It is part of a problem of the network, which has an alert of its own.',
+        { quietly: true },
       )
     }
   }
