@@ -96,9 +96,10 @@ interface Login {
   readonly credential: string
   /** null: nobody logs in. */
   readonly mailbox: string | null
-  /** Where the mailbox is. */
-  readonly host: string
-  readonly isExchangeOnline: boolean
+  /** Where the mailbox is: server and port. */
+  readonly server: string
+  /** Authority of the cloud; null without Exchange Online. One mailbox has one name in all of a cloud. */
+  readonly cloud: string | null
 }
 
 interface Group {
@@ -124,14 +125,14 @@ function groupsOf(profiles: readonly Profile[]): ReadonlyMap<string, Group> {
 
 function loginOf(profile: Profile): Login {
   const { authentication } = profile
-  const host = profile.server.host.toLowerCase()
+  const server = `${profile.server.host.toLowerCase()}:${profile.server.port}`
   const mailbox = authentication.type === 'none' ? null : mailboxOf(profile).toLowerCase()
   if (authentication.type !== 'exchangeOnline') {
-    return { credential: JSON.stringify([host, mailbox]), mailbox, host, isExchangeOnline: false }
+    return { credential: JSON.stringify([server, mailbox]), mailbox, server, cloud: null }
   }
-  const { tenantId, clientId } = authentication
-  const credential = JSON.stringify([tenantId.toLowerCase(), clientId.toLowerCase(), 'entra'])
-  return { credential, mailbox, host, isExchangeOnline: true }
+  const { tenantId, clientId, cloud } = authentication
+  const application = [cloud.authority, tenantId.toLowerCase(), clientId.toLowerCase()]
+  return { credential: JSON.stringify(application), mailbox, server, cloud: cloud.authority }
 }
 
 function isIndependent(one: Login, other: Login): boolean {
@@ -141,5 +142,5 @@ function isIndependent(one: Login, other: Login): boolean {
 /** The same name at another server is another mailbox. */
 function sharesMailbox(one: Login, other: Login): boolean {
   if (one.mailbox === null || one.mailbox !== other.mailbox) return false
-  return one.host === other.host || (one.isExchangeOnline && other.isExchangeOnline)
+  return one.server === other.server || (one.cloud !== null && one.cloud === other.cloud)
 }
