@@ -3,8 +3,14 @@ import { join } from 'node:path'
 import { ACCESS_TAG, accessRoutes, createAccess, type Tokens } from './access/index.ts'
 import { ALERTS_TAG, alertRoutes, createAlertRules, createAlerts } from './alerts/index.ts'
 import type { Config } from './config/index.ts'
-import { createExpiryWatch } from './credentials/index.ts'
-import { createEntraTransport, createTokenSource } from './entra/index.ts'
+import {
+  CREDENTIALS_TAG,
+  createCredentialRenewal,
+  createCredentialStaging,
+  createExpiryWatch,
+  credentialRoutes,
+} from './credentials/index.ts'
+import { createEntraTransport, createGraphClient, createTokenSource } from './entra/index.ts'
 import {
   closeHttpServer,
   createHttpServer,
@@ -34,9 +40,11 @@ import {
 } from './status/index.ts'
 import { openStorage, type Storage, writePrivateFile } from './storage/index.ts'
 import {
+  createCredentialProof,
   createProfileMailer,
   createTestEmail,
   createVerification,
+  limitPerMailbox,
   VERIFICATION_TAG,
   verificationRoutes,
 } from './verification/index.ts'
@@ -54,14 +62,16 @@ export interface AgentSurroundings {
   readonly clock: Clock
   readonly log: Logger
   readonly version: string
+  /** Milliseconds that never jump; the process' own unless tests move time. */
+  readonly monotonicMs?: () => number
 }
 
-const INITIAL_TOKEN_FILE = 'initial-admin-token'
+export const INITIAL_TOKEN_FILE = 'initial-admin-token'
 const CLOSE_GRACE_MS = 10 * SECOND_MS
 
 /** Builds every part in one straight line and starts nothing. What is opened is closed by disposing the agent. */
 export async function createAgent(config: Config, around: AgentSurroundings): Promise<Agent> {
-  const { clock, version } = around
+  const { clock, version, monotonicMs } = around
   const log = around.log
   const part = (component: string) => log.child({ component })
   await using opened = new AsyncDisposableStack()
@@ -81,20 +91,28 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
   const transport = opened.use(
     createEntraTransport({
       trust,
+      clock,
       httpsProxy: config.proxy.https,
       noProxy: config.proxy.noProxy,
       timeoutMs: config.outgoing.httpsTimeoutMs,
     }),
   )
-  const tokens = createTokenSource({ transport, clock, log: part('entra') })
-  const smtp = createSmtpClient({
-    trust,
+  const tokens = createTokenSource({
+    transport,
     clock,
-    log: part('smtp'),
-    hostname: hostname(),
-    timeouts: config.outgoing.smtpTimeouts,
-    proxy: config.proxy.smtp,
+    log: part('entra'),
+    ...(monotonicMs && { monotonicMs }),
   })
+  const smtp = limitPerMailbox(
+    createSmtpClient({
+      trust,
+      clock,
+      log: part('smtp'),
+      hostname: hostname(),
+      timeouts: config.outgoing.smtpTimeouts,
+      proxy: config.proxy.smtp,
+    }),
+  )
   const profiles = await createProfiles({
     storage,
     audit: access.audit,
@@ -151,6 +169,33 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       usesSettingsFile: config.settingsFile !== undefined,
     }),
   )
+  const staging = opened.use(
+    createCredentialStaging({
+      profiles,
+      proof: createCredentialProof({
+        ...mailDeps,
+        timeoutMs: config.verification.timeoutMs,
+        version,
+        hostname: hostname(),
+      }),
+      clock,
+      log: part('credentials'),
+      events,
+    }),
+  )
+  const graph = createGraphClient({ transport, tokens, clock, log: part('graph') })
+  const renewal = opened.use(
+    createCredentialRenewal({
+      profiles,
+      staging,
+      graph,
+      storage,
+      audit: access.audit,
+      clock,
+      log: part('credentials'),
+      events,
+    }),
+  )
   const expiry = opened.use(
     createExpiryWatch({ profiles, storage, clock, log: part('credentials'), events }),
   )
@@ -175,7 +220,14 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
   })
   const metrics = createMetrics({ board, events, version })
   const setup = createSetupGuide({ profiles, verification, clock })
-  const testEmail = createTestEmail({ ...mailDeps, version, hostname: hostname() })
+  /** Ends what a caller still waits for when the grace of a stop is over. */
+  const stop = new AbortController()
+  const testEmail = createTestEmail({
+    ...mailDeps,
+    version,
+    hostname: hostname(),
+    stop: stop.signal,
+  })
 
   let listening = false
   const http = createHttpServer({
@@ -183,7 +235,20 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     authenticate: (authorization, address) =>
       access.authenticator.authenticate(authorization, address),
   })
-  opened.defer(() => closeHttpServer(http, { graceMs: CLOSE_GRACE_MS, clock }))
+  opened.defer(async () => {
+    const closed = new AbortController()
+    const overdue = clock.sleep(CLOSE_GRACE_MS, closed.signal).then(
+      () => stop.abort(stopped()),
+      () => undefined,
+    )
+    // Together: whoever waits for a verification gets an answer from its end, not silence until the grace is over.
+    await Promise.all([
+      closeHttpServer(http, { graceMs: CLOSE_GRACE_MS, clock }),
+      verification[Symbol.asyncDispose](),
+    ])
+    closed.abort()
+    await overdue
+  })
   registerOpenApi(http, {
     version,
     publicUrl: config.http.publicUrl ?? undefined,
@@ -191,6 +256,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       HEALTH_TAG,
       STATUS_TAG,
       PROFILES_TAG,
+      CREDENTIALS_TAG,
       VERIFICATION_TAG,
       SETUP_TAG,
       ALERTS_TAG,
@@ -205,6 +271,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     async (api) => {
       api.register(statusRoutes({ board }))
       api.register(profileRoutes({ profiles }))
+      api.register(credentialRoutes({ profiles, staging, renewal }))
       api.register(verificationRoutes({ verification, testEmail }))
       api.register(setupRoutes({ setup }))
       api.register(alertRoutes({ alerts }))
@@ -221,10 +288,14 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     async start() {
       await provisioning.start()
       await rules.start()
+      // First of all that others notice: an agent that cannot listen must not have sent a mail.
+      const url = await listen(http, config.http)
       alerts.start()
       expiry.start()
+      // Before the renewal: it goes on with what is staged.
+      staging.start()
+      renewal.start()
       verification.start()
-      const url = await listen(http, config.http)
       listening = true
       log.info({ url, version, profiles: profiles.list().length }, 'listening')
       return url
@@ -232,11 +303,19 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     async idle() {
       await events.idle()
       await verification.idle()
+      await staging.idle()
       await events.idle()
       await alerts.idle()
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
+}
+
+function stopped(): PosternError {
+  return new PosternError('Postern is stopping: ask again when it runs again.', {
+    kind: 'unavailable',
+    code: 'agent_stopping',
+  })
 }
 
 /** The preset token, or on the very first start a new one, which is also kept in a file of the data folder. */
@@ -248,10 +327,10 @@ async function prepareAdminToken(
     await tokens.ensurePreset(config.adminToken.reveal())
     return null
   }
-  const token = await tokens.ensureFirst()
-  if (token === undefined) return null
+  await tokens.warnOfFormerPreset()
   const file = join(config.dataDir, INITIAL_TOKEN_FILE)
-  writePrivateFile(file, `${token}\n`)
+  const token = await tokens.ensureFirst((made) => writePrivateFile(file, `${made}\n`))
+  if (token === undefined) return null
   return { token: new Secret(token), file }
 }
 
@@ -270,15 +349,17 @@ async function listen(http: HttpServer, where: Config['http']): Promise<string> 
     return await http.listen({ host: where.host, port: where.port })
   } catch (cause) {
     const code = codeOf(cause)
-    if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw cause
-    const why = {
-      EADDRINUSE: 'another program uses it',
-      EACCES: 'this user may not',
-      EADDRNOTAVAIL: 'this machine has no such address',
-    }[code]
+    const why = new Map([
+      ['EADDRINUSE', 'another program uses it'],
+      ['EACCES', 'this user may not'],
+      ['EADDRNOTAVAIL', 'this machine has no such address'],
+      ['ENOTFOUND', 'there is no such name'],
+      ['EAI_AGAIN', 'the name cannot be resolved'],
+    ]).get(code ?? '')
+    if (why === undefined) throw cause
     throw new PosternError(
       `Postern cannot listen on ${where.host}:${where.port}: ${why}. Choose another POSTERN_HTTP_PORT or POSTERN_HTTP_HOST.`,
-      { kind: 'unavailable', code: 'port_unavailable', cause },
+      { kind: 'invalid', code: 'port_unavailable', cause },
     )
   }
 }

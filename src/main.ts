@@ -5,6 +5,9 @@ import { systemClock } from './platform/clock.ts'
 /** The process edge: arguments, environment, signals, exit code. */
 const stop = new AbortController()
 
+// What the data folder holds is for the agent's own user alone.
+process.umask(0o077)
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     // A second signal means: at once.

@@ -17,8 +17,13 @@ export interface Tokens {
   revoke(id: string, actor: Actor): Promise<void>
   /** Makes `token` (POSTERN_ADMIN_TOKEN) an admin token, once; a changed value replaces the former preset one. */
   ensurePreset(token: string): Promise<void>
-  /** On the very first start, when no token exists: makes an admin token and returns it. */
-  ensureFirst(): Promise<string | undefined>
+  /** Says so in the log when a token of an earlier POSTERN_ADMIN_TOKEN still counts. */
+  warnOfFormerPreset(): Promise<void>
+  /**
+   * On the very first start, when no token exists: makes an admin token and returns it. `keep` puts it where people find
+   * it, before the token counts: a crash in between leaves a useless copy, never a token that nobody knows.
+   */
+  ensureFirst(keep: (token: string) => void): Promise<string | undefined>
 }
 
 export interface Authenticator {

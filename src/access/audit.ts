@@ -32,7 +32,6 @@ export function createAudit(deps: { storage: { db: Kysely<Tables> }; clock: Cloc
 }
 
 function entryOf(row: AuditRow): AuditEntry {
-  const change: unknown = JSON.parse(row.change)
   return {
     id: row.id,
     at: toIso(row.at),
@@ -44,6 +43,15 @@ function entryOf(row: AuditRow): AuditEntry {
     },
     action: row.action,
     target: { type: row.target_type, id: row.target_id },
-    change,
+    change: readChange(row.change),
+  }
+}
+
+/** A damaged row must not hide the others. */
+function readChange(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
   }
 }

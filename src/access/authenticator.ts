@@ -53,11 +53,27 @@ export function createAuthenticator(deps: AuthenticatorDeps): SettlingAuthentica
   const familiar = new Set<string>()
   const writing = new Set<Promise<void>>()
   let seen = { own: -1, foreign: -1 }
+  /** What this turn of the event loop has found; undefined before its first request. */
+  let lookedAt: number | undefined
+
+  /**
+   * The requests of one turn have all arrived before it, so one look at the file serves them: a look costs as much as
+   * the rest of an answer to a poll.
+   */
+  function lookAtFile(): number {
+    if (lookedAt === undefined) {
+      lookedAt = foreignChanges(deps.storage)
+      setImmediate(() => {
+        lookedAt = undefined
+      })
+    }
+    return lookedAt
+  }
 
   /** Drops what is remembered when the tokens may have changed. */
   function refresh(): typeof seen {
     const own = deps.tokens.changes()
-    const foreign = foreignChanges(deps.storage)
+    const foreign = lookAtFile()
     if (own !== seen.own || foreign !== seen.foreign) {
       cache.clear()
       seen = { own, foreign }

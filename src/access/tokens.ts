@@ -1,4 +1,4 @@
-import { type Clock, parseInstant, toIso } from '../platform/clock.ts'
+import { type Clock, parseEnd, toIso } from '../platform/clock.ts'
 import { type FieldProblem, PosternError } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -106,6 +106,16 @@ export function createTokens(deps: TokensDeps): Tokens & TokenChanges {
       log.info({ tokenId: id, name: row.name, by: actor.name }, 'token revoked')
     },
 
+    async warnOfFormerPreset() {
+      for (const row of await store.listCreatedBy(PRESET_MAKER)) {
+        if (row.revoked_at !== null) continue
+        log.warn(
+          { tokenId: row.id },
+          'POSTERN_ADMIN_TOKEN is no longer set but its token still counts: revoke it when it is not needed',
+        )
+      }
+    },
+
     async ensurePreset(token) {
       assertUsablePreset(token)
       const same = await store.findByHash(hashOf(token))
@@ -133,9 +143,10 @@ export function createTokens(deps: TokensDeps): Tokens & TokenChanges {
       await save(row, { type: 'agent', id: null, name: PRESET_MAKER, address: null }, former)
     },
 
-    async ensureFirst() {
+    async ensureFirst(keep) {
       if (!(await store.isEmpty())) return undefined
       const token = newToken()
+      keep(token)
       const row = rowOf(
         { name: 'First administrator', scopes: ['admin'], expiresAt: null, createdBy: FIRST_MAKER },
         token,
@@ -166,7 +177,7 @@ function checked(input: TokenInput, now: number): Omit<NewToken, 'createdBy'> {
   if (input.scopes.length === 0) {
     problems.push({ field: 'scopes', message: 'scopes must have at least 1 entry.' })
   }
-  const expiresAt = typeof input.expiresAt === 'string' ? parseInstant(input.expiresAt) : null
+  const expiresAt = typeof input.expiresAt === 'string' ? parseEnd(input.expiresAt) : null
   if (expiresAt === undefined) {
     problems.push({
       field: 'expiresAt',

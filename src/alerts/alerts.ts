@@ -1,6 +1,6 @@
 import type { Actor } from '../access/index.ts'
 import type { Diagnosis } from '../diagnosis/index.ts'
-import type { Alert, AlertKind, SilenceInput } from './api.ts'
+import type { Advice, Alert, AlertKind, SilenceInput } from './api.ts'
 
 /** What a feature knows about a problem; `problem` names it, so that it opens once. */
 export interface Problem {
@@ -11,6 +11,8 @@ export interface Problem {
   readonly severity: 'warning' | 'critical'
   readonly summary: string
   readonly diagnosis: Diagnosis | null
+  /** Instead of a diagnosis, where there is none. */
+  readonly advice?: Advice | null
   /** Lines for the mail beyond the diagnosis. */
   readonly details: readonly string[]
   /** true: tell again although it is open (a further expiry threshold). */
@@ -25,8 +27,11 @@ export interface AlertSummary {
 
 export interface Alerts extends AsyncDisposable {
   open(problem: Problem): Promise<void>
-  /** All-clear; nothing happens when no such problem is open. */
-  resolve(problem: string, note: string): Promise<void>
+  /**
+   * All-clear; nothing happens when no such problem is open. Whoever was told gets it; whoever could not be told gets
+   * one mail about what happened. `quietly`: another alert tells it, so what could not be told is dropped.
+   */
+  resolve(problem: string, note: string, options?: { readonly quietly?: boolean }): Promise<void>
   list(options: {
     state?: 'open' | 'resolved'
     profileId?: string
@@ -36,9 +41,14 @@ export interface Alerts extends AsyncDisposable {
   get(id: string): Promise<Alert>
   acknowledge(id: string, actor: Actor): Promise<Alert>
   silence(id: string, input: SilenceInput, actor: Actor): Promise<Alert>
+  /** Ends a silence early; changes nothing when it is not silenced. */
+  unsilence(id: string, actor: Actor): Promise<Alert>
   /** From memory. `null`: alerts of the agent itself. */
   summaryOf(profileId: string | null): AlertSummary
-  /** Whether alerts about this profile have a way that does not depend on it: a further profile with the same error address. */
+  /**
+   * Whether alerts about this profile have a way that does not depend on it: a further profile with the same error
+   * address and neither its application (or server and user) nor its mailbox.
+   */
   hasIndependentPath(profileId: string): boolean
   /** Sends what is due: notifications, retries, reminders. Runs by itself after start(). */
   deliverDue(signal?: AbortSignal): Promise<void>

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Diagnosis } from '../diagnosis/api.ts'
+import { Command, Diagnosis, Responsible } from '../diagnosis/api.ts'
 
 const closed = { additionalProperties: false }
 const Instant = Type.String({ format: 'date-time' })
@@ -11,6 +11,7 @@ export const AlertKind = Type.Enum(
     'verification',
     'credentialExpiring',
     'credentialEnded',
+    'credentialReplacement',
     'network',
     'settingsFile',
     'secretUnreadable',
@@ -38,8 +39,9 @@ export const Alert = Type.Object(
     diagnosis: Type.Union([Diagnosis, Type.Null()]),
     notification: Type.Object(
       {
-        state: Type.Enum(['none', 'pending', 'delivered'], {
-          description: 'none: no address is set; pending: not mailed yet, kept and tried again',
+        state: Type.Enum(['none', 'pending', 'delivered', 'abandoned'], {
+          description:
+            'none: no address is set; pending: not mailed yet, kept and tried again; delivered: mailed; abandoned: overtaken before anybody was told, lastError says by what',
         }),
         recipient: nullableText,
         lastError: nullableText,
@@ -50,6 +52,18 @@ export const Alert = Type.Object(
   closed,
 )
 export type Alert = Static<typeof Alert>
+
+/** Why and what to do, for a problem that no diagnosis of the catalogue describes. */
+export const Advice = Type.Object(
+  {
+    cause: Type.String(),
+    responsible: Responsible,
+    remedy: Type.String(),
+    commands: Type.Array(Command),
+  },
+  closed,
+)
+export type Advice = Static<typeof Advice>
 
 export const SilenceInput = Type.Object(
   {

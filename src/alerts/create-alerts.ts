@@ -10,14 +10,23 @@ import type { Verification } from '../verification/index.ts'
 import type { AlertConfig, AlertEvents, AlertMailer, Alerts, Problem } from './alerts.ts'
 import { createDelivery } from './delivery.ts'
 import { createAlertNews } from './events.ts'
-import { acknowledged, hurried, opened, resolved, silenced, updated } from './life.ts'
+import {
+  acknowledged,
+  hurried,
+  opened,
+  overtaken,
+  resolved,
+  silenced,
+  unsilenced,
+  updated,
+} from './life.ts'
 import { createLiveAlerts } from './live-alerts.ts'
 import { oneLine } from './mail-body.ts'
 import { createMailPath } from './mail-path.ts'
 import { createOutgoing } from './outgoing.ts'
 import { readSilenceUntil } from './silence-until.ts'
 import { createAlertStore } from './store.ts'
-import { type StoredAlert, viewOf } from './stored-alert.ts'
+import { isSilenced, type StoredAlert, viewOf } from './stored-alert.ts'
 
 const TICK_MS = 30 * SECOND_MS
 const PRUNE_EVERY_MS = DAY_MS
@@ -66,14 +75,20 @@ export async function createAlerts(deps: AlertsDeps): Promise<Alerts> {
       const next = opened(problem, previous, moment)
       const former = previous?.id === next.id ? previous : undefined
       if (await live.save(next, former)) news.opened(view(next))
+      const late = previous === undefined || former !== undefined ? undefined : overtaken(previous)
+      if (late !== undefined && late !== previous) await live.save(late, previous)
     }
     poke()
   }
 
-  async function resolve(problem: string, note: string): Promise<void> {
+  async function resolve(
+    problem: string,
+    note: string,
+    options?: { readonly quietly?: boolean },
+  ): Promise<void> {
     const current = live.openOf(problem)
     if (current === undefined) return
-    const next = resolved(current, note, clock.now(), newId)
+    const next = resolved(current, note, { now: clock.now(), newId }, options)
     if (await live.save(next, current)) news.resolved(view(next))
     poke()
   }
@@ -139,7 +154,7 @@ export async function createAlerts(deps: AlertsDeps): Promise<Alerts> {
 
   return {
     open: (problem) => live.inTurn(() => open(problem)),
-    resolve: (problem, note) => live.inTurn(() => resolve(problem, note)),
+    resolve: (problem, note, options) => live.inTurn(() => resolve(problem, note, options)),
     async list(options) {
       return (await store.list(options)).map(view)
     },
@@ -161,8 +176,17 @@ export async function createAlerts(deps: AlertsDeps): Promise<Alerts> {
         await change(alert, next, actor, 'alert.silenced')
         return view(next)
       }),
+    unsilence: (id, actor) =>
+      live.inTurn(async () => {
+        const alert = await require(id)
+        if (!isSilenced(alert, clock.now())) return view(alert)
+        const next = unsilenced(alert)
+        await change(alert, next, actor, 'alert.unsilenced')
+        poke()
+        return view(next)
+      }),
     summaryOf: (profileId) => live.summaryOf(profileId, clock.now()),
-    hasIndependentPath: path.isShared,
+    hasIndependentPath: path.hasIndependent,
     pathWorks: (profileId) =>
       live.inTurn(async () => {
         const address = profiles.find(profileId)?.errorEmailAddress ?? null

@@ -1,10 +1,10 @@
 import { messageOf } from '../platform/errors.ts'
 import type { Profile, Profiles } from '../profiles/index.ts'
 import type { AlertMailer } from './alerts.ts'
-import { type Attempt, sameAddress } from './life.ts'
+import type { Attempt } from './life.ts'
 import { composeAlertMail } from './mail.ts'
 import type { MailPath } from './mail-path.ts'
-import type { Notification, StoredAlert } from './stored-alert.ts'
+import { beliefOf, type Notification, type StoredAlert, sameAddress } from './stored-alert.ts'
 
 export interface Delivery {
   /** Whom the mail is for now; undefined when nobody is to get it any more. */
@@ -29,7 +29,7 @@ export function createDelivery(deps: {
   return {
     addressOf(alert, { reason, recipient }) {
       // Whoever was told of the problem is told of its end, whatever the settings say now.
-      if (reason === 'resolved') return recipient
+      if (reason === 'resolved' && beliefOf(alert, recipient) === 'open') return recipient
       const current = path.recipientsFor(alert.profileId)
       if (alert.profileId !== null) return current[0]
       return current.find((address) => sameAddress(address, recipient))

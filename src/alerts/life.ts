@@ -6,6 +6,7 @@ import {
   type Notification,
   pendingOf,
   type StoredAlert,
+  sameAddress,
 } from './stored-alert.ts'
 
 /** The life of an alert as pure steps: each takes the alert and gives the next one. */
@@ -16,6 +17,10 @@ export interface Moment {
   readonly recipients: readonly string[]
   readonly newId: () => string
 }
+
+/** Why a mail was abandoned. */
+const CAME_BACK = 'The problem came back first.'
+const ENDED_FIRST = 'The problem ended before this mail could leave.'
 
 /** Opens a problem that is not open; `previous` is its latest resolved alert, when there is one. */
 export function opened(
@@ -64,7 +69,7 @@ function reopened(previous: StoredAlert, problem: Problem, moment: Moment): Stor
       updatedAt: now,
       resolvedAt: null,
     },
-    'The problem came back first.',
+    CAME_BACK,
   )
   return told ? alert : tell(alert, 'opened', moment, lastMailAt(alert))
 }
@@ -87,26 +92,48 @@ export function updated(alert: StoredAlert, problem: Problem, moment: Moment): S
   return tell(next, 'escalated', moment, lastMailAt(alert))
 }
 
-/** The all-clear goes to those who believe that the problem is open; what never left is dropped with it. */
+/**
+ * The all-clear goes to those who believe that the problem is open. Those whom a try did not reach get one mail that
+ * tells all of it, or nothing when the end is quiet; what nobody tried to send is dropped. A silence holds it back.
+ */
 export function resolved(
   alert: StoredAlert,
   note: string,
-  now: number,
-  newId: () => string,
+  moment: Pick<Moment, 'now' | 'newId'>,
+  options: { readonly quietly?: boolean } = {},
 ): StoredAlert {
+  const { now } = moment
+  const missed = pendingOf(alert).filter(({ attempts }) => attempts > 0)
   const ended = abandon(
     { ...alert, state: 'resolved', resolvedAt: now, updatedAt: now, details: [note] },
-    'The problem ended before this mail could leave.',
+    options.quietly === true ? 'Another alert tells of the problem.' : ENDED_FIRST,
   )
-  return withAllClear(ended, now, newId)
+  return tellEnd(ended, options.quietly === true ? [] : missed, moment)
 }
 
-function withAllClear(alert: StoredAlert, now: number, newId: () => string): StoredAlert {
-  if (beliefOf(alert) !== 'open' || isSilenced(alert, now)) return alert
-  const delivered = alert.notifications.filter(({ state }) => state === 'delivered')
-  const flapped = delivered.some(({ reason }) => reason === 'resolved')
-  const recipients = [...new Set(delivered.map(({ recipient }) => recipient))]
+function tellEnd(
+  alert: StoredAlert,
+  missed: readonly Notification[],
+  { now, newId }: Pick<Moment, 'now' | 'newId'>,
+): StoredAlert {
+  const told = alert.notifications.filter(
+    ({ state, recipient }) => state === 'delivered' && beliefOf(alert, recipient) === 'open',
+  )
+  const recipients: string[] = []
+  for (const { recipient } of [...told, ...missed]) {
+    const isSame = (other: string) => sameAddress(other, recipient)
+    const isUnderWay = pendingOf(alert).some((each) => isSame(each.recipient))
+    if (!isUnderWay && !recipients.some(isSame)) recipients.push(recipient)
+  }
+  const flapped = alert.notifications.some(
+    ({ state, reason }) => state === 'delivered' && reason === 'resolved',
+  )
   return tell(alert, 'resolved', { now, recipients, newId }, flapped ? lastMailAt(alert) : null)
+}
+
+/** Drops the all-clear that still waits: the problem is back as a new alert. */
+export function overtaken(alert: StoredAlert): StoredAlert {
+  return pendingOf(alert).length === 0 ? alert : abandon(alert, CAME_BACK)
 }
 
 export function acknowledged(alert: StoredAlert, by: string, now: number): StoredAlert {
@@ -120,6 +147,10 @@ export function acknowledged(alert: StoredAlert, by: string, now: number): Store
 
 export function silenced(alert: StoredAlert, until: number, reason: string): StoredAlert {
   return { ...alert, silencedUntil: until, silenceReason: reason }
+}
+
+export function unsilenced(alert: StoredAlert): StoredAlert {
+  return { ...alert, silencedUntil: null, silenceReason: null }
 }
 
 /** Adds what time itself makes due: a first mail that could not be addressed before, or a reminder. */
@@ -152,12 +183,13 @@ export function attempted(
   if (notification === undefined) return alert
   const attempts = notification.attempts + 1
   if (!attempt.ok) {
-    if (notification.state !== 'pending') return alert
+    if (notification.state !== 'pending') return attemptedLate(alert, notification, moment)
     if ('abandon' in attempt) {
       return replace(alert, { ...notification, state: 'abandoned', lastError: attempt.abandon })
     }
-    const tooOld =
-      notification.reason === 'resolved' && now - notification.createdAt > ALL_CLEAR_LIFE_MS
+    // A silence holds it back, which does not make it old.
+    const since = Math.max(notification.createdAt, Math.min(alert.silencedUntil ?? 0, now))
+    const tooOld = notification.reason === 'resolved' && now - since > ALL_CLEAR_LIFE_MS
     return replace(alert, {
       ...notification,
       state: tooOld ? 'abandoned' : 'pending',
@@ -176,8 +208,20 @@ export function attempted(
   })
   if (notification.reason === 'resolved') return next
   // It left although the problem had ended meanwhile: those who read it need the all-clear.
-  if (next.state === 'resolved') return withAllClear(next, now, moment.newId)
+  if (next.state === 'resolved') return tellEnd(next, [], moment)
   return { ...next, lastNotifiedAt: now }
+}
+
+/** The first try failed after the problem had ended: only now is it known that nobody was told. */
+function attemptedLate(
+  alert: StoredAlert,
+  notification: Notification,
+  moment: Pick<Moment, 'now' | 'newId'>,
+): StoredAlert {
+  const { attempts, lastError } = notification
+  if (alert.state !== 'resolved' || attempts > 0 || lastError !== ENDED_FIRST) return alert
+  const tried = { ...notification, attempts: 1 }
+  return tellEnd(replace(alert, tried), [tried], moment)
 }
 
 /** Tries again at once what failed for want of a path. */
@@ -200,10 +244,6 @@ export function readdressed(
   const notification = alert.notifications.find(({ id }) => id === notificationId)
   if (notification === undefined) return alert
   return replace(alert, { ...notification, recipient })
-}
-
-export function sameAddress(one: string, other: string): boolean {
-  return one.toLowerCase() === other.toLowerCase()
 }
 
 function tell(
@@ -250,8 +290,8 @@ function replace(alert: StoredAlert, notification: Notification): StoredAlert {
 }
 
 function contentOf(problem: Problem) {
-  const { kind, severity, summary, diagnosis, details } = problem
-  return { kind, severity, summary, diagnosis, details }
+  const { kind, severity, summary, diagnosis, advice = null, details } = problem
+  return { kind, severity, summary, diagnosis, advice, details }
 }
 
 function differs(alert: StoredAlert, problem: Problem): boolean {

@@ -1,7 +1,12 @@
 /** One part of a mail, written once and shown as plain text and as HTML. */
 export type Block =
   | { readonly style: 'lead'; readonly lines: readonly string[] }
-  | { readonly style: 'text' | 'code'; readonly title?: string; readonly lines: readonly string[] }
+  /** link: each line is an address to open. */
+  | {
+      readonly style: 'text' | 'code' | 'link'
+      readonly title?: string
+      readonly lines: readonly string[]
+    }
   | { readonly style: 'facts'; readonly rows: readonly (readonly [string, string])[] }
 
 /**
@@ -34,7 +39,7 @@ function textOf(block: Block): string {
   }
   if (block.style === 'lead') return block.lines.join('\n')
   const { title, lines, style } = block
-  const body = style === 'code' ? lines.map((line) => `    ${line}`) : lines
+  const body = style === 'text' ? lines : lines.map((line) => `    ${line}`)
   return [...(title === undefined ? [] : [`${title}:`]), ...body].join('\n')
 }
 
@@ -53,15 +58,23 @@ function htmlOf(block: Block): string {
   if (block.style === 'facts') {
     const rows = block.rows.map(
       ([name, value]) =>
-        `<tr><th align="left">${escapeHtml(name)}</th><td>${escapeHtml(oneLine(value))}</td></tr>`,
+        `<tr><th align="left">${escapeHtml(name)}</th><td>${linked(oneLine(value))}</td></tr>`,
     )
     return `<table cellpadding="4">\n${rows.join('\n')}\n</table>`
   }
   if (block.style === 'lead') return `<h2>${block.lines.map(escapeHtml).join('<br>')}</h2>`
   const title = block.title === undefined ? '' : `<h3>${escapeHtml(block.title)}</h3>\n`
   if (block.style === 'text') return `${title}<p>${block.lines.map(escapeHtml).join('<br>\n')}</p>`
+  if (block.style === 'link') return `${title}<p>${block.lines.map(linked).join('<br>\n')}</p>`
   const pre = '<pre style="white-space: pre-wrap; padding: 8px; background: #f2f2f2">'
   return `${title}${pre}${block.lines.map(escapeHtml).join('\n')}</pre>`
+}
+
+/** An address of the web becomes a link; anything else, `javascript:` above all, stays words. */
+function linked(text: string): string {
+  const url = URL.parse(text)
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) return escapeHtml(text)
+  return `<a href="${escapeHtml(url.href)}">${escapeHtml(text)}</a>`
 }
 
 export function escapeHtml(text: string): string {

@@ -1,7 +1,6 @@
-import type { Profile, Profiles } from '../profiles/index.ts'
+import { mailboxOf, type Profile, type Profiles } from '../profiles/index.ts'
 import type { Verification } from '../verification/index.ts'
-import { sameAddress } from './life.ts'
-import type { StoredAlert } from './stored-alert.ts'
+import { type StoredAlert, sameAddress } from './stored-alert.ts'
 
 /** Mails about the agent itself go to so many addresses at most. */
 const MOST_RECIPIENTS = 20
@@ -13,13 +12,14 @@ export interface MailPath {
   recipientsFor(profileId: string | null): readonly string[]
   /** The profiles that may carry a mail to this address, best first; none when no path works now. */
   carriersFor(alert: StoredAlert, recipient: string): readonly Profile[]
-  /** Whether a further profile reports to the same address. */
-  isShared(profileId: string): boolean
+  /** Whether a further profile reports to the same address and shares nothing that can break. */
+  hasIndependent(profileId: string): boolean
 }
 
 /**
  * A profile carries its own mail while it works. When it does not, another one does that works and reports to the same
- * address: the same people trust it. A failing profile is not tried, so that alerts do not hammer a server that refuses.
+ * address: the same people trust it. Independent ones come first, since what one profile lacks the others of its
+ * application may lack in a moment. A failing profile is not tried, so that alerts do not hammer a server that refuses.
  */
 export function createMailPath(deps: {
   profiles: Pick<Profiles, 'list' | 'find'>
@@ -27,29 +27,31 @@ export function createMailPath(deps: {
 }): MailPath {
   const { profiles, verification } = deps
   const stateOf = (profile: Profile) => verification.healthOf(profile.id).state
-  const reportsTo = (profile: Profile, recipient: string) =>
-    profile.errorEmailAddress !== null && sameAddress(profile.errorEmailAddress, recipient)
 
-  /** Counted once for each list that the profiles hand out: status asks for every profile in turn. */
-  let counted: { of: readonly Profile[]; byAddress: ReadonlyMap<string, number> } | undefined
+  /** Made once for each list that the profiles hand out: status asks for every profile in turn. */
+  let grouped: { of: readonly Profile[]; byAddress: ReadonlyMap<string, Group> } | undefined
 
-  function reportersTo(address: string): number {
+  function reportersTo(address: string): Group {
     const all = profiles.list()
-    if (counted?.of !== all) {
-      const byAddress = new Map<string, number>()
-      for (const { errorEmailAddress } of all) {
-        const key = errorEmailAddress?.toLowerCase()
-        if (key !== undefined) byAddress.set(key, (byAddress.get(key) ?? 0) + 1)
-      }
-      counted = { of: all, byAddress }
-    }
-    return counted.byAddress.get(address.toLowerCase()) ?? 0
+    if (grouped?.of !== all) grouped = { of: all, byAddress: groupsOf(all) }
+    return grouped.byAddress.get(address.toLowerCase()) ?? NOBODY
+  }
+
+  /** Whether it has a share in what fails now: the same mailbox, and no login since then that proves the contrary. */
+  function failsWith(own: Profile, other: Profile): boolean {
+    if (stateOf(own) !== 'failing' || !sharesMailbox(loginOf(own), loginOf(other))) return false
+    const { lastSucceededAt } = verification.healthOf(other.id)
+    return (lastSucceededAt ?? 0) <= verification.healthOf(own.id).since
   }
 
   return {
-    isShared(profileId) {
-      const address = profiles.find(profileId)?.errorEmailAddress ?? null
-      return address !== null && reportersTo(address) > 1
+    hasIndependent(profileId) {
+      const own = profiles.find(profileId)
+      if (own === undefined || own.errorEmailAddress === null) return false
+      const { logins, credentials } = reportersTo(own.errorEmailAddress)
+      if (credentials.size < 2) return false
+      const login = loginOf(own)
+      return logins.some((other) => isIndependent(login, other))
     },
     recipientsFor(profileId) {
       if (profileId !== null) {
@@ -66,17 +68,79 @@ export function createMailPath(deps: {
     },
     carriersFor(alert, recipient) {
       const own = alert.profileId === null ? undefined : profiles.find(alert.profileId)
-      const others = profiles
-        .list()
-        .filter((profile) => profile.id !== own?.id && reportsTo(profile, recipient))
+      const others = profiles.list().filter(({ id, errorEmailAddress }) => {
+        if (id === own?.id || errorEmailAddress === null) return false
+        return sameAddress(errorEmailAddress, recipient)
+      })
       const working = others.filter((profile) => stateOf(profile) === 'ok')
-      // The agent's own alerts have no profile of their own: one that may work is better than none.
-      const perhaps =
-        alert.profileId === null
-          ? others.filter((profile) => ['unknown', 'warning'].includes(stateOf(profile)))
-          : []
-      const first = own !== undefined && stateOf(own) !== 'failing' ? [own] : []
-      return [...first, ...working, ...perhaps].slice(0, MOST_CARRIERS)
+      if (own === undefined) {
+        // The agent's own alerts have no profile of their own: one that may work is better than none.
+        const perhaps = others.filter((profile) =>
+          ['unknown', 'warning'].includes(stateOf(profile)),
+        )
+        return [...working, ...perhaps].slice(0, MOST_CARRIERS)
+      }
+      const login = loginOf(own)
+      const usable = working.filter((profile) => !failsWith(own, profile))
+      const independent = usable.filter((profile) => isIndependent(login, loginOf(profile)))
+      const related = usable.filter((profile) => !independent.includes(profile))
+      const first = stateOf(own) === 'failing' ? [] : [own]
+      return [...first, ...independent, ...related].slice(0, MOST_CARRIERS)
     },
   }
+}
+
+/** What a profile needs to log in, and so what it can lose together with others. */
+interface Login {
+  /** The application with its tenant; without Exchange Online, the server with its user. */
+  readonly credential: string
+  /** null: nobody logs in. */
+  readonly mailbox: string | null
+  /** Where the mailbox is: server and port. */
+  readonly server: string
+  /** Authority of the cloud; null without Exchange Online. One mailbox has one name in all of a cloud. */
+  readonly cloud: string | null
+}
+
+interface Group {
+  readonly logins: readonly Login[]
+  readonly credentials: ReadonlySet<string>
+}
+
+const NOBODY: Group = { logins: [], credentials: new Set() }
+
+function groupsOf(profiles: readonly Profile[]): ReadonlyMap<string, Group> {
+  const byAddress = new Map<string, { logins: Login[]; credentials: Set<string> }>()
+  for (const profile of profiles) {
+    const address = profile.errorEmailAddress?.toLowerCase()
+    if (address === undefined) continue
+    const group = byAddress.get(address) ?? { logins: [], credentials: new Set<string>() }
+    const login = loginOf(profile)
+    group.logins.push(login)
+    group.credentials.add(login.credential)
+    byAddress.set(address, group)
+  }
+  return byAddress
+}
+
+function loginOf(profile: Profile): Login {
+  const { authentication } = profile
+  const server = `${profile.server.host.toLowerCase()}:${profile.server.port}`
+  const mailbox = authentication.type === 'none' ? null : mailboxOf(profile).toLowerCase()
+  if (authentication.type !== 'exchangeOnline') {
+    return { credential: JSON.stringify([server, mailbox]), mailbox, server, cloud: null }
+  }
+  const { tenantId, clientId, cloud } = authentication
+  const application = [cloud.authority, tenantId.toLowerCase(), clientId.toLowerCase()]
+  return { credential: JSON.stringify(application), mailbox, server, cloud: cloud.authority }
+}
+
+function isIndependent(one: Login, other: Login): boolean {
+  return one.credential !== other.credential && !sharesMailbox(one, other)
+}
+
+/** The same name at another server is another mailbox. */
+function sharesMailbox(one: Login, other: Login): boolean {
+  if (one.mailbox === null || one.mailbox !== other.mailbox) return false
+  return one.server === other.server || (one.cloud !== null && one.cloud === other.cloud)
 }

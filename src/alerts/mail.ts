@@ -1,9 +1,11 @@
-import { type Command, type Diagnosis, RESPONSIBLE_NAMES } from '../diagnosis/index.ts'
+import { type Command, type Diagnosis, GUIDE_STEPS, RESPONSIBLE_NAMES } from '../diagnosis/index.ts'
 import { toIso } from '../platform/clock.ts'
 import type { Profile } from '../profiles/index.ts'
 import type { AlertMail } from './alerts.ts'
+import type { Advice } from './api.ts'
+import { againWords, missedLines } from './ending-words.ts'
 import { type Block, linesOf, oneLine, shorten, toHtml, toText } from './mail-body.ts'
-import type { Notification, StoredAlert } from './stored-alert.ts'
+import { beliefOf, type Notification, type StoredAlert } from './stored-alert.ts'
 
 export interface MailFacts {
   readonly alert: StoredAlert
@@ -46,40 +48,58 @@ export function messageIdOf(notification: Pick<Notification, 'id' | 'recipient'>
   return `<postern-alert.${notification.id}@${isPlain ? domain : 'postern.invalid'}>`
 }
 
-const LEAD = {
-  opened: '',
-  escalated: '',
-  reminder: 'Still broken: ',
-  resolved: 'Resolved: ',
-} satisfies Record<Notification['reason'], string>
+/** Where the API listens by default, on the machine itself. */
+const LOCAL_URL = 'http://127.0.0.1:8587'
 
-function subjectOf({ alert, notification, subjectPrefix }: MailFacts): string {
-  const prefix = oneLine(subjectPrefix)
-  const subject = `${LEAD[notification.reason]}${oneLine(alert.summary)}`
+function leadOf({ alert, notification }: MailFacts): string {
+  const { reason } = notification
+  if (reason === 'resolved') return `Resolved: ${oneLine(againWords(alert))}`
+  return `${reason === 'reminder' ? 'Still broken: ' : ''}${oneLine(alert.summary)}`
+}
+
+function subjectOf(facts: MailFacts): string {
+  const prefix = oneLine(facts.subjectPrefix)
+  const subject = leadOf(facts)
   return shorten(prefix === '' ? subject : `${prefix} ${subject}`, LONGEST_SUBJECT)
 }
 
 function blocksOf(facts: MailFacts): readonly Block[] {
-  const { alert, notification } = facts
-  const ended = notification.reason === 'resolved'
   return [
-    { style: 'lead', lines: [`${LEAD[notification.reason]}${oneLine(alert.summary)}`] },
-    { style: 'facts', rows: factsOf(facts) },
-    ...(ended ? [] : diagnosisBlocks(alert.diagnosis)),
-    ...(alert.details.length === 0
-      ? []
-      : [
-          {
-            style: 'text',
-            title: ended ? 'Why' : 'Details',
-            lines: linesOf(alert.details),
-          } as const,
-        ]),
-    ...(ended ? [] : [acknowledgeBlock(facts)]),
+    { style: 'lead', lines: [leadOf(facts)] },
+    ...(facts.notification.reason === 'resolved' ? endBlocks(facts) : problemBlocks(facts)),
     {
       style: 'text',
       lines: [`Sent by Postern ${facts.version} through the profile ${facts.carrier.id}.`],
     },
+  ]
+}
+
+function problemBlocks(facts: MailFacts): readonly Block[] {
+  const { alert } = facts
+  const { diagnosis, advice } = alert
+  return [
+    { style: 'facts', rows: factsOf(facts) },
+    ...adviceBlocks(diagnosis ?? advice),
+    ...(diagnosis === null ? [] : answerBlocks(diagnosis)),
+    ...linesBlock('Details', alert.details),
+    // The reminders of an end to come are its days, which go on after it was acknowledged.
+    ...(alert.kind === 'credentialExpiring' ? [] : [acknowledgeBlock(facts)]),
+  ]
+}
+
+function endBlocks(facts: MailFacts): readonly Block[] {
+  const { alert, notification, now } = facts
+  const rows = [['Problem', alert.summary] as const, ...factsOf(facts)]
+  const why = linesBlock('Why it is over', alert.details)
+  if (beliefOf(alert, notification.recipient) !== 'unknown')
+    return [{ style: 'facts', rows }, ...why]
+  const missed = missedLines(alert, utc(alert.openedAt), utc(alert.resolvedAt ?? now))
+  const { cause } = alert.diagnosis ?? alert.advice ?? { cause: null }
+  return [
+    { style: 'text', lines: linesOf(missed) },
+    { style: 'facts', rows },
+    ...(cause === null ? [] : linesBlock('Cause', [cause])),
+    ...why,
   ]
 }
 
@@ -95,48 +115,61 @@ function factsOf({ alert, notification, publicUrl, now }: MailFacts) {
   return rows
 }
 
-function diagnosisBlocks(diagnosis: Diagnosis | null): readonly Block[] {
-  if (diagnosis === null) return []
-  const { answer, commands, guideStep, responsible } = diagnosis
+function adviceBlocks(advice: Advice | null): readonly Block[] {
+  if (advice === null) return []
+  return [
+    ...linesBlock('Cause', [advice.cause]),
+    ...linesBlock('Who must act', [RESPONSIBLE_NAMES[advice.responsible]]),
+    ...linesBlock('What to do', [advice.remedy]),
+    ...advice.commands.map(commandBlock),
+  ]
+}
+
+function answerBlocks({ answer, guideStep }: Diagnosis): readonly Block[] {
   const support = [
     ['Trace ID', answer.traceId],
     ['Correlation ID', answer.correlationId],
     ['Session ID', answer.sessionId],
   ].flatMap(([name, id]) => (id ? [`${name}: ${oneLine(id)}`] : []))
   const from = answer.server === null ? '' : ` of ${oneLine(answer.server)}`
+  const said: Block = {
+    style: 'code',
+    title: `The answer${from}, word for word`,
+    lines: linesOf([shorten(answer.text, LONGEST_ANSWER)]),
+  }
   return [
-    { style: 'text', title: 'Cause', lines: linesOf([diagnosis.cause]) },
-    { style: 'text', title: 'Who must act', lines: [RESPONSIBLE_NAMES[responsible]] },
-    { style: 'text', title: 'What to do', lines: linesOf([diagnosis.remedy]) },
-    ...commands.map(commandBlock),
-    ...(guideStep === null
-      ? []
-      : [
-          { style: 'text', title: 'Step of the setup guide', lines: [oneLine(guideStep)] } as const,
-        ]),
-    {
-      style: 'code',
-      title: `The answer${from}, word for word`,
-      lines: linesOf([shorten(answer.text, LONGEST_ANSWER)]),
-    },
+    ...(guideStep === null ? [] : linesBlock('Step of the setup guide', [titleOf(guideStep)])),
+    // Nobody has answered when the settings themselves are the problem.
+    ...(answer.source === 'settings' ? [] : [said]),
     ...(support.length === 0
       ? []
       : [{ style: 'code', title: 'For Microsoft’s support', lines: support } as const]),
   ]
 }
 
+function titleOf(guideStep: string): string {
+  const known = Object.entries(GUIDE_STEPS).find(([step]) => step === guideStep)
+  return known?.[1] ?? guideStep
+}
+
+function linesBlock(title: string, texts: readonly string[]): readonly Block[] {
+  return texts.length === 0 ? [] : [{ style: 'text', title, lines: linesOf(texts) }]
+}
+
 function commandBlock({ shell, text }: Command): Block {
-  const title = shell === 'url' ? 'Open' : shell === 'powershell' ? 'In PowerShell' : 'In a shell'
-  return { style: 'code', title, lines: linesOf([text]) }
+  const lines = linesOf([text])
+  if (shell === 'url') return { style: 'link', title: 'Open', lines }
+  return { style: 'code', title: shell === 'powershell' ? 'In PowerShell' : 'In a shell', lines }
 }
 
 function acknowledgeBlock({ alert, publicUrl }: MailFacts): Block {
-  const url = publicUrl === null ? '$POSTERN_URL' : base(publicUrl)
+  const url = publicUrl === null ? LOCAL_URL : base(publicUrl)
+  const where = publicUrl === null ? ' on the machine that runs Postern' : ''
   return {
     style: 'code',
-    title: 'To end the reminders',
+    title: `To end the reminders, in a shell${where}, with a token of the scope operator in TOKEN`,
     lines: [
-      `curl -X POST -H "Authorization: Bearer $POSTERN_TOKEN" "${url}/api/v1/alerts/${alert.id}/acknowledge"`,
+      `curl -X POST -H "Authorization: Bearer $TOKEN" "${url}/api/v1/alerts/${alert.id}/acknowledge"`,
     ],
   }
 }

@@ -4,6 +4,7 @@ import { toIsoDay } from '../platform/clock.ts'
 import type { Profile } from '../profiles/index.ts'
 import { diagnosisContext, type Health, type NetworkProblem } from '../verification/index.ts'
 import type { Problem } from './alerts.ts'
+import type { Advice } from './api.ts'
 
 /** The settings file that was refused; `problems` are lines such as `postern.yaml:12:5: …`. */
 export interface SettingsFileRefused {
@@ -15,6 +16,8 @@ export const NETWORK = 'network'
 export const SETTINGS_FILE = 'settingsFile'
 export const verificationOf = (profileId: string) => `verification:${profileId}`
 export const credentialOf = (profileId: string) => `credential:${profileId}`
+/** A new credential that does not work, a renewal that failed, a fallback that had to help. */
+export const replacementOf = (profileId: string) => `replacement:${profileId}`
 export const secretOf = (profileId: string) => `secretUnreadable:${profileId}`
 
 /** From so few days on, the end of a secret is critical. */
@@ -85,21 +88,32 @@ export function credentialProblem(
     }
   }
   if (expiresAt === null || threshold === undefined) return undefined
-  const { responsible, commands } = endOf(profile, toIsoDay(expiresAt), now)
   return {
     ...base,
     kind: 'credentialExpiring',
     severity: threshold <= CRITICAL_DAYS ? 'critical' : 'warning',
     summary: `The ${what} of profile “${profile.id}” ${expiryWords(expiresAt, now)}.`,
     diagnosis: null,
-    details: [
-      responsible === 'entraAdministrator'
-        ? `The Entra administrator makes a new ${what} before that day and copies its Value (not its Secret ID).`
-        : `The operator of Postern gets a new ${what} before that day.`,
-      ...whereToEnter(profile),
-      'If Microsoft’s end date is later, correct the date in Postern.',
-      ...commands.map(({ text }) => text),
-    ],
+    advice: renewal(profile, expiresAt, now),
+    details: ['If Microsoft’s end date is later, correct the date in Postern.'],
+  }
+}
+
+function renewal(profile: Profile, expiresAt: number, now: number): Advice {
+  const day = toIsoDay(expiresAt)
+  const { responsible, commands } = endOf(profile, day, now)
+  const isEntra = responsible === 'entraAdministrator'
+  const what = nameOf(profile.credential?.type ?? 'clientSecret')
+  const get = isEntra
+    ? `The Entra administrator makes a new ${what} by ${day} and copies its Value (not its Secret ID).`
+    : `The operator of Postern gets a new ${what} by ${day}.`
+  return {
+    cause: isEntra
+      ? `Microsoft refuses a ${what} after its end, and this profile cannot send mail then.`
+      : `The server may refuse the ${what} after its end, and this profile cannot send mail then.`,
+    responsible,
+    remedy: [get, ...whereToEnter(profile)].join(' '),
+    commands,
   }
 }
 
@@ -119,13 +133,17 @@ export function secretProblem(profile: Profile, now: number): Problem | undefine
   }
 }
 
+export function networkSummary({ profiles }: NetworkProblem): string {
+  return `None of the ${profiles} profiles reaches its servers: the network of the machine that runs Postern is the reason, not their credentials.`
+}
+
 export function networkAlert(problem: NetworkProblem): Problem {
   return {
     problem: NETWORK,
     kind: 'network',
     profileId: null,
     severity: 'critical',
-    summary: `None of the ${problem.profiles} profiles reaches its servers: the network of the machine that runs Postern is the reason, not their credentials.`,
+    summary: networkSummary(problem),
     diagnosis: problem.diagnosis,
     details: ['The diagnosis is that of one profile; the others fail in the same way.'],
   }
@@ -139,7 +157,14 @@ export function settingsFileProblem({ file, problems }: SettingsFileRefused): Pr
     severity: 'warning',
     summary: `The settings file ${file} was refused; the settings that were in force stay in force.`,
     diagnosis: null,
-    details: ['Correct the file: Postern reads it again by itself.', ...problems.slice(0, 50)],
+    advice: {
+      cause: 'The file does not say what it must; every place is listed below.',
+      responsible: 'operator',
+      remedy:
+        'The operator of Postern corrects the file; Postern reads it again by itself. `postern sync --check` says beforehand whether it is right.',
+      commands: [],
+    },
+    details: problems.slice(0, 50),
   }
 }
 
@@ -151,11 +176,59 @@ function whereToEnter(profile: Profile): string[] {
   return [
     profile.managed
       ? `Then put it into the settings file, with its end date: profile “${profile.id}” is managed there.`
-      : `Then enter it in Postern, with its end date: PUT /api/v1/profiles/${profile.id}.`,
+      : `Then enter it in Postern, with its end date: PUT /api/v1/profiles/${profile.id}/credential, as the README, “Replace the secret”, shows.`,
   ]
 }
 
 function endOf(profile: Profile, day: string, now: number): Diagnosis {
   const failure = { source: 'settings', problem: 'credential_ended', detail: day } as const
   return diagnose(failure, diagnosisContext(profile, { now }))
+}
+
+export function refusedProblem(profile: Profile, diagnosis: Diagnosis): Problem {
+  return {
+    ...replacementProblem(profile),
+    summary: `The new credential of profile “${profile.id}” does not work; the former one stays in use. ${diagnosis.summary}`,
+    diagnosis,
+    details: [],
+  }
+}
+
+export function renewalProblem(
+  profile: Profile,
+  news: { readonly detail: string; readonly diagnosis: Diagnosis | null },
+): Problem {
+  return {
+    ...replacementProblem(profile),
+    summary: `The client secret of profile “${profile.id}” could not be renewed.`,
+    diagnosis: news.diagnosis,
+    details: [news.detail],
+  }
+}
+
+export function fallbackProblem(profile: Profile, reason: string): Problem {
+  return {
+    ...replacementProblem(profile),
+    summary: `Microsoft Entra refused the credential of profile “${profile.id}” (${reason}); the former one is in use again.`,
+    diagnosis: null,
+    advice: {
+      cause:
+        'The newer credential was removed at Microsoft Entra, has ended there, or was entered wrongly.',
+      responsible: 'entraAdministrator',
+      remedy:
+        'The Entra administrator makes a new credential before the former one ends, and the operator of Postern enters it.',
+      commands: [],
+    },
+    details: whereToEnter(profile),
+  }
+}
+
+function replacementProblem(profile: Profile) {
+  return {
+    problem: replacementOf(profile.id),
+    kind: 'credentialReplacement',
+    profileId: profile.id,
+    severity: 'warning',
+    escalate: true,
+  } as const
 }

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { actorOf } from '../http/index.ts'
+import { actorOf, Problem } from '../http/api.ts'
 import type { Alerts } from './alerts.ts'
 import { Alert, SilenceInput } from './api.ts'
 
@@ -13,10 +13,14 @@ const closed = { additionalProperties: false }
 const tags = [ALERTS_TAG.name]
 const reading = { permission: 'monitor' } as const
 const acting = { permission: 'operator' } as const
+const alreadyResolved = {
+  description: 'alert_resolved: there is nothing left to do',
+  content: { 'application/problem+json': { schema: Problem } },
+}
 const params = Type.Object({ id: Type.String({ description: 'Id of the alert' }) }, closed)
 
 export function alertRoutes(deps: {
-  alerts: Pick<Alerts, 'list' | 'get' | 'acknowledge' | 'silence'>
+  alerts: Pick<Alerts, 'list' | 'get' | 'acknowledge' | 'silence' | 'unsilence'>
 }): FastifyPluginAsyncTypebox {
   const { alerts } = deps
   return async (app) => {
@@ -65,7 +69,7 @@ export function alertRoutes(deps: {
           description:
             'Somebody cares: no reminders until the diagnosis changes. Doing it again changes nothing.',
           params,
-          response: { 200: Alert },
+          response: { 200: Alert, 409: alreadyResolved },
         },
       },
       async (request) => await alerts.acknowledge(request.params.id, actorOf(request)),
@@ -78,13 +82,30 @@ export function alertRoutes(deps: {
         schema: {
           tags,
           summary: 'Silence an alert for a time',
-          description: 'No mail about it until then; what waits is sent afterwards.',
+          description:
+            'No mail about it until then; what waits is sent afterwards, the all-clear too.',
           params,
           body: SilenceInput,
-          response: { 200: Alert },
+          response: { 200: Alert, 409: alreadyResolved },
         },
       },
       async (request) => await alerts.silence(request.params.id, request.body, actorOf(request)),
+    )
+
+    app.delete(
+      '/alerts/:id/silence',
+      {
+        config: acting,
+        schema: {
+          tags,
+          summary: 'End the silence of an alert',
+          description:
+            'What waits is sent now, the all-clear of a resolved alert too. Doing it again changes nothing.',
+          params,
+          response: { 200: Alert },
+        },
+      },
+      async (request) => await alerts.unsilence(request.params.id, actorOf(request)),
     )
   }
 }

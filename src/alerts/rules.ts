@@ -10,9 +10,13 @@ import {
   credentialOf,
   credentialProblem,
   failsOnTheWay,
+  fallbackProblem,
   isUnreadable,
   NETWORK,
   networkAlert,
+  refusedProblem,
+  renewalProblem,
+  replacementOf,
   SETTINGS_FILE,
   type SettingsFileRefused,
   saysEnded,
@@ -134,16 +138,14 @@ export function createAlertRules(deps: AlertRulesDeps): AlertRules {
 
   /** Alerts that opened one by one before the network was known to be the reason, and that nobody has read yet. */
   async function fold(): Promise<void> {
-    for (const { profileId, kind, notification } of await alerts.list({
-      state: 'open',
-      limit: OF_ALL,
-    })) {
-      if (kind !== 'verification' || profileId === null) continue
-      if (notification.state === 'delivered' || !failsOnTheWay(verification.healthOf(profileId)))
-        continue
+    const open = await alerts.list({ state: 'open', limit: OF_ALL })
+    for (const { profileId, kind, lastNotifiedAt } of open) {
+      if (kind !== 'verification' || profileId === null || lastNotifiedAt !== null) continue
+      if (!failsOnTheWay(verification.healthOf(profileId))) continue
       await alerts.resolve(
         verificationOf(profileId),
         'It is part of a problem of the network, which has an alert of its own.',
+        { quietly: true },
       )
     }
   }
@@ -194,10 +196,29 @@ export function createAlertRules(deps: AlertRulesDeps): AlertRules {
     events.on('credential.renewed', ({ profileId }) =>
       inTurn(() => ofProfile(profileId, (profile) => judgeCredential(profile, { onlyOpen: true }))),
     ),
+    events.on('credential.refused', ({ profileId, diagnosis }) =>
+      inTurn(() =>
+        ofProfile(profileId, (profile) => alerts.open(refusedProblem(profile, diagnosis))),
+      ),
+    ),
+    events.on('credential.renewal_failed', ({ profileId, ...news }) =>
+      inTurn(() => ofProfile(profileId, (profile) => alerts.open(renewalProblem(profile, news)))),
+    ),
+    events.on('credential.fallback_used', ({ profile, reason }) =>
+      inTurn(() =>
+        ofProfile(profile.id, (current) => alerts.open(fallbackProblem(current, reason))),
+      ),
+    ),
+    events.on('credential.activated', ({ profileId }) =>
+      inTurn(() => alerts.resolve(replacementOf(profileId), 'A new credential is in use.')),
+    ),
     events.on('profile.created', ({ profile }) => inTurn(() => ofProfile(profile.id, judgeSecret))),
-    events.on('profile.changed', ({ profile }) =>
+    events.on('profile.changed', ({ profile, secretChanged, actor }) =>
       inTurn(() =>
         ofProfile(profile.id, async (current) => {
+          if (secretChanged && actor.type !== 'agent') {
+            await alerts.resolve(replacementOf(profile.id), 'A new credential was entered.')
+          }
           await judgeSecret(current)
           await judgeCredential(current, { onlyOpen: true })
         }),

@@ -12,7 +12,7 @@ export function readSilenceUntil(text: string, now: number): number {
       'it needs a day (2026-12-05) or an instant with its time zone (2026-12-05T08:00:00Z).',
     )
   }
-  if (until <= now) throw invalid('the day or instant must lie ahead.')
+  if (until <= now) throw invalid('the day or instant must lie ahead. DELETE ends a silence.')
   if (until > now + LONGEST_SILENCE_MS) throw invalid('it must end within a year.')
   return until
 }

@@ -1,8 +1,9 @@
 import type { Kysely } from 'kysely'
+import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { Diagnosis } from '../diagnosis/index.ts'
 import type { Storage, Tables } from '../storage/index.ts'
-import { AlertKind } from './api.ts'
+import { Advice, AlertKind } from './api.ts'
 import type { Notification, StoredAlert } from './stored-alert.ts'
 
 type AlertRow = Tables['alert']
@@ -125,7 +126,7 @@ function toAlert(row: AlertRow, notifications: readonly Notification[]): StoredA
     severity: row.severity,
     summary: row.summary,
     diagnosis: readDiagnosis(row.diagnosis),
-    details: readDetails(row.details),
+    ...readDetails(row.details),
     state: row.state,
     openedAt: row.opened_at,
     updatedAt: row.updated_at,
@@ -148,7 +149,7 @@ function toRow(alert: StoredAlert): AlertRow {
     severity: alert.severity,
     summary: alert.summary,
     diagnosis: alert.diagnosis === null ? null : JSON.stringify(alert.diagnosis),
-    details: JSON.stringify(alert.details),
+    details: JSON.stringify({ lines: alert.details, advice: alert.advice }),
     state: alert.state,
     opened_at: alert.openedAt,
     updated_at: alert.updatedAt,
@@ -199,7 +200,13 @@ function readDiagnosis(text: string | null): Diagnosis | null {
   return Value.Check(Diagnosis, parsed) ? parsed : null
 }
 
-function readDetails(text: string): readonly string[] {
+const StoredDetails = Type.Object({
+  lines: Type.Array(Type.String()),
+  advice: Type.Union([Advice, Type.Null()]),
+})
+
+function readDetails(text: string): Pick<StoredAlert, 'details' | 'advice'> {
   const parsed: unknown = JSON.parse(text)
-  return Array.isArray(parsed) ? parsed.filter((line) => typeof line === 'string') : []
+  if (!Value.Check(StoredDetails, parsed)) return { details: [], advice: null }
+  return { details: parsed.lines, advice: parsed.advice }
 }

@@ -1,6 +1,6 @@
 import type { Diagnosis } from '../diagnosis/index.ts'
 import { toIso } from '../platform/clock.ts'
-import type { Alert, AlertKind } from './api.ts'
+import type { Advice, Alert, AlertKind } from './api.ts'
 
 /** One mail to one person about an alert. */
 export interface Notification {
@@ -27,6 +27,7 @@ export interface StoredAlert {
   readonly severity: 'warning' | 'critical'
   readonly summary: string
   readonly diagnosis: Diagnosis | null
+  readonly advice: Advice | null
   readonly details: readonly string[]
   readonly state: 'open' | 'resolved'
   readonly openedAt: number
@@ -40,15 +41,22 @@ export interface StoredAlert {
   readonly notifications: readonly Notification[]
 }
 
-/** What people believe: the newest delivered mail decides; `unknown` when none was delivered. */
-export function beliefOf(alert: StoredAlert): 'unknown' | 'open' | 'resolved' {
+/**
+ * What people believe, or one of them: the newest delivered mail decides; `unknown` when none was delivered.
+ */
+export function beliefOf(alert: StoredAlert, recipient?: string): 'unknown' | 'open' | 'resolved' {
   let newest: Notification | undefined
   for (const each of alert.notifications) {
     if (each.state !== 'delivered') continue
+    if (recipient !== undefined && !sameAddress(each.recipient, recipient)) continue
     if (newest === undefined || (each.deliveredAt ?? 0) >= (newest.deliveredAt ?? 0)) newest = each
   }
   if (newest === undefined) return 'unknown'
   return newest.reason === 'resolved' ? 'resolved' : 'open'
+}
+
+export function sameAddress(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase()
 }
 
 export function pendingOf(alert: StoredAlert): readonly Notification[] {
@@ -88,15 +96,14 @@ function stateOf(alert: StoredAlert, now: number): Alert['state'] {
 }
 
 function notificationOf(alert: StoredAlert): Alert['notification'] {
-  const pending = pendingOf(alert)
-  const delivered = alert.notifications.filter(({ state }) => state === 'delivered')
-  const state = pending.length > 0 ? 'pending' : delivered.length > 0 ? 'delivered' : 'none'
-  const told = new Set((pending.length > 0 ? pending : delivered).map((each) => each.recipient))
-  return {
-    state,
-    recipient: told.size === 0 ? null : [...told].join(', '),
-    lastError: pending.find((each) => each.lastError !== null)?.lastError ?? null,
+  for (const state of ['pending', 'delivered', 'abandoned'] as const) {
+    const mails = alert.notifications.filter((each) => each.state === state)
+    if (mails.length === 0) continue
+    const recipients = new Set(mails.map(({ recipient }) => recipient))
+    const failed = mails.find(({ lastError }) => lastError !== null)
+    return { state, recipient: [...recipients].join(', '), lastError: failed?.lastError ?? null }
   }
+  return { state: 'none', recipient: null, lastError: null }
 }
 
 function isoOrNull(at: number | null): string | null {

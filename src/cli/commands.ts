@@ -19,7 +19,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Run the agent against a simulated Microsoft 365 tenant on this machine',
     positionals: [],
     options: { json: { type: 'boolean', description: 'Print one JSON line when ready' } },
-    notes: ['Nothing leaves this machine. Ctrl-C ends it; its data folder is temporary.'],
+    notes: [
+      'Nothing leaves this machine. Ctrl-C ends it.',
+      'The data folder is temporary unless POSTERN_DATA_DIR is set. It honours the other settings, too.',
+    ],
     load: () => import('./sandbox.ts'),
   },
   {
@@ -36,8 +39,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     notes: [
       'Works beside a running agent and without one; stores nothing.',
+      'The first line says it all, for monitoring systems.',
       'Exit codes (monitoring-plugin convention): 0 ok, 1 warning, 2 critical, 3 unknown.',
     ],
+    errorExitCode: 3,
     load: () => import('./doctor.ts'),
   },
   {

@@ -19,7 +19,7 @@ import { openLog } from './log.ts'
 const EXIT_UNKNOWN = 3
 
 export const run: RunCommand = async (context, args) => {
-  const { stdout, stderr, clock } = context
+  const { stdout, clock } = context
   const asJson = args.flag('json')
   try {
     const examined = await examine(context, {
@@ -33,7 +33,7 @@ export const run: RunCommand = async (context, args) => {
   } catch (error) {
     if (context.signal.aborted) throw error
     if (asJson) stdout.write(`${JSON.stringify({ status: 'unknown', error: messageOf(error) })}\n`)
-    else stderr.write(`UNKNOWN: ${messageOf(error)}\n`)
+    else stdout.write(`UNKNOWN: ${messageOf(error)}\n`)
     return EXIT_UNKNOWN
   }
 }
@@ -102,6 +102,7 @@ function openOutgoing(
   const transport = opened.use(
     createEntraTransport({
       trust,
+      clock,
       httpsProxy: config.proxy.https,
       noProxy: config.proxy.noProxy,
       timeoutMs: config.outgoing.httpsTimeoutMs,

@@ -29,7 +29,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
   const args = parse(command, rest)
   if (typeof args === 'string') {
     context.stderr.write(`postern ${command.name}: ${args}. Try postern ${command.name} --help.\n`)
-    return EXIT_USAGE
+    return command.errorExitCode ?? EXIT_USAGE
   }
   try {
     const { run } = await command.load()
@@ -77,8 +77,9 @@ function report(error: unknown, { stderr, signal }: CliContext): number {
   if (signal.aborted && error === signal.reason) return EXIT_FAILED
   if (error instanceof PosternError) {
     if (error.problems.length > 0) {
-      for (const { field, message } of error.problems)
-        stderr.write(`postern: ${field} ${message}\n`)
+      for (const { field, message } of error.problems) {
+        stderr.write(`postern: ${message.startsWith(field) ? message : `${field} ${message}`}\n`)
+      }
     } else {
       stderr.write(`postern: ${error.message}\n`)
     }

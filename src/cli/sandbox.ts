@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createAgent } from '../agent.ts'
+import { createAgent, INITIAL_TOKEN_FILE } from '../agent.ts'
 import { type Config, loadConfig } from '../config/index.ts'
 import { createLogger, type Logger } from '../platform/logger.ts'
+import { Secret } from '../platform/secret.ts'
 import { productVersion } from '../platform/version.ts'
 import { type SandboxTenant, startSandboxTenant } from '../sandbox/index.ts'
 import type { CliContext, RunCommand } from './command.ts'
@@ -12,7 +13,7 @@ import { EXIT_OK } from './exit-codes.ts'
 import { openLog } from './log.ts'
 import { createApiClient } from './sandbox/api-client.ts'
 import type { SandboxFacts } from './sandbox/facts.ts'
-import { createNarrator } from './sandbox/narrator.ts'
+import { createNarrator, type Narrator } from './sandbox/narrator.ts'
 import { SANDBOX_PROFILE_ID, showMainJob } from './sandbox/tour.ts'
 import { untilAborted } from './until-aborted.ts'
 
@@ -34,23 +35,48 @@ export const run: RunCommand = async (context, args) => {
       { clock, log, version: productVersion() },
     ),
   )
-  const adminToken = agent.firstAdminToken?.token ?? config.adminToken
+  const adminToken = agent.firstAdminToken?.token ?? config.adminToken ?? keptAdminToken(config)
   const url = await agent.start()
   narrator.done('Agent started', url)
   if (adminToken === undefined) {
-    narrator.note(`The data folder ${config.dataDir} has its tokens already: use one of them.`)
+    narrator.note(
+      `The data folder ${config.dataDir} has its tokens already: name one of them in POSTERN_ADMIN_TOKEN to see the tour.`,
+    )
   } else {
     const api = createApiClient({ url, token: adminToken, signal })
-    await showMainJob({ api, tenant, narrator, signal })
+    await untilStopped(showMainJob({ api, tenant, narrator, signal }), signal)
   }
 
+  if (signal.aborted) return goodbye(narrator)
   const facts = sandboxFacts({ url, adminToken: adminToken?.reveal() ?? null, tenant, config })
   if (asJson) stdout.write(`${JSON.stringify(facts)}\n`)
   else narrator.facts(facts, SANDBOX_PROFILE_ID)
 
   await untilAborted(signal)
+  return goodbye(narrator)
+}
+
+function goodbye(narrator: Narrator): number {
   narrator.heading('Stopping.')
   return EXIT_OK
+}
+
+/** Ctrl-C ends the tour like everything else: that is no failure. */
+async function untilStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+/** The first token of an earlier run on the same data folder. */
+function keptAdminToken({ dataDir }: Config): Secret | undefined {
+  try {
+    return new Secret(readFileSync(join(dataDir, INITIAL_TOKEN_FILE), 'utf8').trim())
+  } catch {
+    return undefined
+  }
 }
 
 /** The process settings; another port when the usual one is taken, and a temporary data folder unless one is named. */
@@ -58,7 +84,7 @@ async function sandboxConfig({ env }: CliContext, closers: AsyncDisposableStack)
   let config = loadConfig({
     env: {
       ...env,
-      POSTERN_LOG_LEVEL: env['POSTERN_LOG_LEVEL'] || 'warn',
+      POSTERN_LOG_LEVEL: env['POSTERN_LOG_LEVEL'] || 'error',
     },
     isTerminal: true,
   })

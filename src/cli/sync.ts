@@ -11,6 +11,7 @@ import {
   type SyncChanges,
   type SyncEvents,
   type SyncPlan,
+  type SyncRun,
 } from '../provisioning/index.ts'
 import { DATABASE_FILE, openStorage, type StorageOptions } from '../storage/index.ts'
 import type { CliContext, RunCommand } from './command.ts'
@@ -20,13 +21,18 @@ import { openLog } from './log.ts'
 export const run: RunCommand = async (context, args) => {
   const { stdout, stderr } = context
   const onlyCheck = args.flag('check')
-  const plan = await planAndApply(context, onlyCheck)
-  if (args.flag('json'))
-    stdout.write(`${JSON.stringify({ ...plan, applied: !onlyCheck && plan.changes !== null })}\n`)
+  const { plan, run: applied } = await planAndApply(context, onlyCheck)
+  const problems = applied?.outcome === 'refused' ? applied.problems : plan.problems
+  const changes = problems.length > 0 ? null : (applied?.changes ?? plan.changes)
+  if (args.flag('json')) {
+    stdout.write(
+      `${JSON.stringify({ ...plan, problems, changes, applied: applied !== undefined && changes !== null })}\n`,
+    )
+  }
   for (const line of plan.warnings) stderr.write(`${line}\n`)
-  for (const line of plan.problems) stderr.write(`${line}\n`)
-  if (plan.changes === null) return EXIT_USAGE
-  if (!args.flag('json')) stdout.write(renderChanges(plan.changes, { done: !onlyCheck }))
+  for (const line of problems) stderr.write(`${line}\n`)
+  if (changes === null) return EXIT_USAGE
+  if (!args.flag('json')) stdout.write(renderChanges(changes, { done: !onlyCheck }))
   return onlyCheck && !plan.inSync ? EXIT_FAILED : EXIT_OK
 }
 
@@ -34,7 +40,7 @@ export const run: RunCommand = async (context, args) => {
 async function planAndApply(
   { env, stderr, clock }: CliContext,
   onlyCheck: boolean,
-): Promise<SyncPlan> {
+): Promise<{ plan: SyncPlan; run: SyncRun | undefined }> {
   const config = loadConfig({ env, isTerminal: stderr.isTTY === true })
   if (config.settingsFile === undefined) {
     throw new PosternError('There is no settings file: name it in POSTERN_SETTINGS_FILE.', {
@@ -72,8 +78,8 @@ async function planAndApply(
   })
   const plan = await provisioning.plan()
   if (plan === undefined) throw new Error('a settings file is configured, so there is a plan')
-  if (!onlyCheck && plan.changes !== null) await provisioning.sync()
-  return plan
+  const isWanted = !onlyCheck && plan.changes !== null
+  return { plan, run: isWanted ? await provisioning.sync() : undefined }
 }
 
 /** Before the agent's first start there is nothing to compare with: the check then uses an empty database of its own. */

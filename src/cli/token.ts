@@ -1,5 +1,6 @@
 import { createAccess, SCOPES, type Scope, type Tokens, type TokenView } from '../access/index.ts'
 import { loadConfig } from '../config/index.ts'
+import { parseInstant } from '../platform/clock.ts'
 import { PosternError } from '../platform/errors.ts'
 import { openStorage } from '../storage/index.ts'
 import { CLI_ACTOR } from './cli-actor.ts'
@@ -8,13 +9,11 @@ import { EXIT_OK } from './exit-codes.ts'
 import { openLog } from './log.ts'
 import { renderTable } from './table.ts'
 
-const ACTIONS = { create, list, revoke }
+/** What is left to do once the arguments have been understood. */
+type Job = (tokens: Tokens, context: CliContext) => Promise<void>
 
 export const run: RunCommand = async (context, args) => {
-  const [action = ''] = args.positionals
-  if (action !== 'create' && action !== 'list' && action !== 'revoke') {
-    throw usage('say what to do: token create NAME --scope monitor, token list, or token revoke ID')
-  }
+  const job = readJob(args)
   const { env, stderr, clock } = context
   const config = loadConfig({ env, isTerminal: stderr.isTTY === true })
   const log = await openLog({ ...config.log, level: 'warn' }, stderr)
@@ -26,25 +25,30 @@ export const run: RunCommand = async (context, args) => {
     log,
   })
   await using access = createAccess({ storage, clock, log })
-  await ACTIONS[action](access.tokens, context, args)
+  await job(access.tokens, context)
   return EXIT_OK
 }
 
-async function create(tokens: Tokens, { stdout }: CliContext, args: Arguments): Promise<void> {
-  const [, name] = args.positionals
+function readJob(args: Arguments): Job {
+  const [action, subject] = args.positionals
+  if (action === 'create') return createJob(subject, args)
+  if (action === 'list') return listJob(args)
+  if (action === 'revoke') return revokeJob(subject, args)
+  throw usage('say what to do: token create NAME --scope monitor, token list, or token revoke ID')
+}
+
+function createJob(name: string | undefined, args: Arguments): Job {
   const scope = args.text('scope')
   if (name === undefined) throw usage('name the token: token create NAME --scope monitor')
-  if (scope === undefined)
+  if (scope === undefined) {
     throw usage('say what it may do: --scope admin, operator, send or monitor')
-  const created = await tokens.create(
-    {
-      name,
-      scopes: scope.split(',').map(readScope),
-      expiresAt: args.text('expires-at') ?? null,
-    },
-    CLI_ACTOR,
-  )
-  stdout.write(args.flag('json') ? `${JSON.stringify(created)}\n` : `${created.token}\n`)
+  }
+  const scopes = scope.split(',').map(readScope)
+  const expiresAt = args.text('expires-at') ?? null
+  return async (tokens, { stdout }) => {
+    const created = await tokens.create({ name, scopes, expiresAt }, CLI_ACTOR)
+    stdout.write(args.flag('json') ? `${JSON.stringify(created)}\n` : `${created.token}\n`)
+  }
 }
 
 function readScope(text: string): Scope {
@@ -53,16 +57,19 @@ function readScope(text: string): Scope {
   return scope
 }
 
-async function list(tokens: Tokens, { stdout }: CliContext, args: Arguments): Promise<void> {
-  const all = await tokens.list()
-  if (args.flag('json')) stdout.write(`${JSON.stringify({ tokens: all })}\n`)
-  else
+const HEAD = ['ID', 'NAME', 'SCOPES', 'TOKEN', 'EXPIRES', 'LAST USED', 'STATE']
+
+function listJob(args: Arguments): Job {
+  return async (tokens, { stdout, clock }) => {
+    const all = await tokens.list()
+    const rows = all.map((token) => row(token, clock.now()))
     stdout.write(
-      renderTable(['ID', 'NAME', 'SCOPES', 'TOKEN', 'EXPIRES', 'LAST USED', 'STATE'], all.map(row)),
+      args.flag('json') ? `${JSON.stringify({ tokens: all })}\n` : renderTable(HEAD, rows),
     )
+  }
 }
 
-function row(token: TokenView): readonly string[] {
+function row(token: TokenView, now: number): readonly string[] {
   return [
     token.id,
     token.name,
@@ -70,18 +77,25 @@ function row(token: TokenView): readonly string[] {
     `${token.hint}…`,
     token.expiresAt ?? 'never',
     token.lastUsedAt ?? 'never',
-    token.revokedAt === null ? 'valid' : 'revoked',
+    stateOf(token, now),
   ]
 }
 
-async function revoke(tokens: Tokens, { stdout }: CliContext, args: Arguments): Promise<void> {
-  const [, id] = args.positionals
-  if (id === undefined)
+function stateOf({ revokedAt, expiresAt }: TokenView, now: number): string {
+  if (revokedAt !== null) return 'revoked'
+  const end = expiresAt === null ? undefined : parseInstant(expiresAt)
+  return end !== undefined && end <= now ? 'expired' : 'valid'
+}
+
+function revokeJob(id: string | undefined, args: Arguments): Job {
+  if (id === undefined) {
     throw usage('name the token by its id: token revoke ID (token list shows them)')
-  await tokens.revoke(id, CLI_ACTOR)
-  stdout.write(
-    args.flag('json') ? `${JSON.stringify({ revoked: id })}\n` : `Token ${id} is revoked.\n`,
-  )
+  }
+  return async (tokens, { stdout }) => {
+    await tokens.revoke(id, CLI_ACTOR)
+    const said = args.flag('json') ? JSON.stringify({ revoked: id }) : `Token ${id} is revoked.`
+    stdout.write(`${said}\n`)
+  }
 }
 
 function usage(message: string): PosternError {

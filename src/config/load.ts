@@ -10,8 +10,9 @@ import { readValue, type SettingSchema } from './read-value.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Set by Kubernetes for a service named postern; nothing of ours. */
-const INJECTED = /^POSTERN_(SERVICE_(HOST|PORT)|PORT)(_|$)/
+/** Set by Kubernetes for services named postern, postern-relay, …; nothing of ours. */
+const INJECTED = /^POSTERN_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)$/
+const INJECTED_PORT = /^(tcp|udp|sctp):\/\//
 
 /** Reads the process settings, or throws `settings_invalid` with every problem at once. */
 export function loadConfig(options: { env: Environment; isTerminal: boolean }): Config {
@@ -85,7 +86,12 @@ function readSettings(env: Environment, problems: FieldProblem[]): ProcessSettin
   }
   for (const name of Object.keys(env)) {
     const bare = name.replace(/_FILE$/, '')
-    if (!name.startsWith('POSTERN_') || name in known || bare in known || INJECTED.test(name))
+    if (
+      !name.startsWith('POSTERN_') ||
+      name in known ||
+      bare in known ||
+      isInjected(name, env[name])
+    )
       continue
     problems.push({
       field: name,
@@ -95,9 +101,14 @@ function readSettings(env: Environment, problems: FieldProblem[]): ProcessSettin
   return Value.Parse(ProcessSettings, Value.Default(ProcessSettings, read))
 }
 
+/** A service named postern-relay makes Kubernetes set POSTERN_RELAY_PORT=tcp://…, too. */
+function isInjected(name: string, text: string | undefined): boolean {
+  return INJECTED.test(name) || (name.endsWith('_PORT') && INJECTED_PORT.test(text ?? ''))
+}
+
 /** The variable's text, or its twin's file. An empty variable counts as not set. */
 function readText(env: Environment, name: string, problems: FieldProblem[]): string | undefined {
-  const direct = env[name]
+  const direct = isInjected(name, env[name]) ? undefined : env[name]
   const file = env[`${name}_FILE`]
   if (file === undefined || file === '') return direct === '' ? undefined : direct
   if (direct !== undefined && direct !== '') {

@@ -13,7 +13,7 @@ export interface Due {
  * A reminder stamped further ahead of the clock than this was made while the clock was wrong: the true day is still
  * to come and must not pass in silence. Nearer ones stay, so that a corrected clock repeats nothing.
  */
-const MISTAKEN_AHEAD_MS = 30 * DAY_MS
+const MISTAKEN_AHEAD_MS = DAY_MS
 
 /** What one credential is owed now, from what was recorded for it. Pure, so that tests can move time both ways. */
 export function dueOf(

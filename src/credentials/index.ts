@@ -3,7 +3,8 @@
  *
  * Expiry. Promises: news at 30, 14, 7, 3 and 1 days before the end and at the end, each once per credential; after
  * downtime only the most urgent one is told, those passed are recorded in silence. Days are calendar days in UTC. A new
- * secret starts afresh, and so do the days that a later date moves ahead again. A clock that is set back repeats nothing.
+ * secret starts afresh, and so do the days that a later date moves ahead again. A clock that is set back by a
+ * day repeats nothing; what was announced by one that ran further ahead is announced again on its true day.
  * States: quiet, expiring (with the threshold reached), ended (by its date, or proven by Entra).
  *
  * Staging. Promises: a new credential is used only after token, claims, login and, when asked for, one message have

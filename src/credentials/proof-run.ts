@@ -122,9 +122,12 @@ async function attempt(
   const { profileId, version, actor, signal, count } = request
   const { id: credentialId, sendTo, createdAt } = version
   for (;;) {
-    const opened = await profiles.openCredential(profileId, 'staged')
+    const profile = profiles.get(profileId)
+    const opened = await profiles.openCredential(profile, 'staged')
     if (opened?.credentialId !== credentialId) return { kind: 'replaced' }
-    const proven = profiles.get(profileId).version
+    const proven = profile.version
+    // The proof reads the settings itself: those of another place must not get this credential.
+    if (profiles.get(profileId).version !== proven) continue
     count()
     const report = await proof.prove(profileId, { facts: version, opened }, { sendTo, signal })
     signal.throwIfAborted()

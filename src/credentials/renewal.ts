@@ -259,9 +259,10 @@ export function createCredentialRenewal(deps: CredentialRenewalDeps): Credential
   }
 
   /** As the active secret; undefined when there is none that can be opened. */
-  async function accessOf({ id, authentication }: Profile): Promise<GraphAccess | undefined> {
+  async function accessOf(profile: Profile): Promise<GraphAccess | undefined> {
+    const { authentication } = profile
     if (authentication.type !== 'exchangeOnline') return undefined
-    const credential = await profiles.openCredential(id)
+    const credential = await profiles.openCredential(profile)
     if (credential === undefined || credential.type === 'password') return undefined
     const { cloud, tenantId, clientId } = authentication
     return { cloud, tenantId, clientId, credential }

@@ -38,7 +38,10 @@ export type TokenOutcome = Outcome<AccessToken> & { readonly trace: TokenTrace }
 export interface TokenSource {
   /** Rejects only when the signal is aborted; everything else that goes wrong is a failure value. */
   acquire(request: TokenRequest, options?: AcquireOptions): Promise<TokenOutcome>
-  /** Forgets all tokens and cool-downs of the application; an answer still on its way is not kept. */
+  /**
+   * Forgets all tokens and refusals of the application; an answer still on its way is not kept. A pause that Entra has
+   * asked for stays.
+   */
   drop(tenantId: string, clientId: string): void
 }
 
@@ -63,18 +66,28 @@ interface Mark {
   monotonicMs: number
 }
 
+/** No request before it is over. `failure` is what Entra said last. */
+interface CoolDown {
+  readonly failure: Failure
+  readonly sinceMonotonicMs: number
+  readonly forMs: number
+}
+
 /** What is known for one application with one credential and scope. */
 interface Entry {
   readonly application: string
   token?: { value: AccessToken; since: Mark; lifetimeMs: number } | undefined
-  /** No request before it is over. `failure` is what Entra said last. */
-  coolDown?: { failure: Failure; since: Mark; forMs: number } | undefined
+  /** The application at its authority: what Entra asks to wait for counts for all its secrets. */
+  readonly site: string
+  coolDown?: CoolDown | undefined
   flight?: Promise<TokenOutcome> | undefined
 }
 
 export function createTokenSource(deps: TokenSourceDeps): TokenSource {
   const { clock, log, monotonicMs = () => performance.now() } = deps
   const entries = new Map<string, Entry>()
+  /** What Entra asked for (429, 5xx, Retry-After), by site. Dropping an application does not shorten it. */
+  const pauses = new Map<string, CoolDown>()
   /** The last request of each application: the next one starts when it has ended. */
   const tails = new Map<string, Promise<unknown>>()
   const choose = createThumbprintChoice()
@@ -88,15 +101,24 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
     return Math.max(byClock, monotonicMs() - since.monotonicMs)
   }
 
-  function restOfCoolDown(entry: Entry): number {
+  /** By the time that never jumps: a clock that is set must neither shorten nor lengthen a pause. */
+  function restOf(coolDown: CoolDown): number {
+    return Math.max(0, coolDown.forMs - (monotonicMs() - coolDown.sinceMonotonicMs))
+  }
+
+  /** The pause that still holds for the entry: Entra's own request to wait before a refusal of the secret. */
+  function coolDownOf(entry: Entry): CoolDown | undefined {
+    const asked = pauses.get(entry.site)
+    if (asked !== undefined && restOf(asked) > 0) return asked
+    pauses.delete(entry.site)
     const { coolDown } = entry
-    return coolDown === undefined ? 0 : Math.max(0, coolDown.forMs - age(coolDown.since))
+    return coolDown !== undefined && restOf(coolDown) > 0 ? coolDown : undefined
   }
 
   function isIdle(entry: Entry): boolean {
     const { token, flight } = entry
     const isOver = token === undefined || age(token.since) >= token.lifetimeMs
-    return isOver && flight === undefined && restOfCoolDown(entry) === 0
+    return isOver && flight === undefined && coolDownOf(entry) === undefined
   }
 
   function entryOf(request: TokenRequest): Entry {
@@ -107,7 +129,7 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
     const known = entries.get(key)
     if (known !== undefined) return known
     for (const [other, entry] of entries) if (isIdle(entry)) entries.delete(other)
-    const entry: Entry = { application }
+    const entry: Entry = { application, site: `${application} ${cloud.authority}` }
     entries.set(key, entry)
     return entry
   }
@@ -149,12 +171,15 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
     }
     entry.token = { value, since, lifetimeMs }
     entry.coolDown = undefined
+    pauses.delete(entry.site)
     return { ok: true, value, trace }
   }
 
   /** Remembers a failure for as long as it must not be provoked again. */
   function settle(entry: Entry, failure: Failure, trace: TokenTrace): TokenOutcome {
-    entry.coolDown = { failure, since: mark(), forMs: coolDownMs(failure) }
+    const coolDown = { failure, sinceMonotonicMs: monotonicMs(), forMs: coolDownMs(failure) }
+    if (asksToWait(failure)) pauses.set(entry.site, coolDown)
+    else entry.coolDown = coolDown
     const { source } = failure
     log.warn({ source, codes: source === 'entra' ? failure.codes : undefined }, 'no access token')
     return { ok: false, failure, trace }
@@ -184,9 +209,10 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
       return { ok: true, value: token.value, trace: remembered }
     }
     const substitute = fresh ? undefined : spare(entry)
-    const rest = restOfCoolDown(entry)
-    if (entry.flight === undefined && entry.coolDown !== undefined && rest > 0) {
-      const { failure } = entry.coolDown
+    const coolDown = coolDownOf(entry)
+    if (entry.flight === undefined && coolDown !== undefined) {
+      const { failure } = coolDown
+      const rest = restOf(coolDown)
       if (substitute !== undefined) return substitute
       // A network that fails, or a request that was never sent, is not spared by waiting.
       if (failure.source === 'entra' || failure.source === 'claims') {
@@ -221,8 +247,15 @@ function repeated(failure: Failure, rest: number): TokenOutcome {
 /** What the server asks for, else what its kind of answer deserves. */
 function coolDownMs(failure: Failure): number {
   if (failure.source !== 'entra') return REFUSED_MS
-  const busy = failure.status === 429 || failure.status >= 500
-  return failure.retryAfterMs ?? (busy ? UNAVAILABLE_MS : REFUSED_MS)
+  return failure.retryAfterMs ?? (isBusy(failure.status) ? UNAVAILABLE_MS : REFUSED_MS)
+}
+
+function asksToWait(failure: Failure): boolean {
+  return failure.source === 'entra' && (failure.retryAfterMs !== null || isBusy(failure.status))
+}
+
+function isBusy(status: number): boolean {
+  return status === 429 || status >= 500
 }
 
 function applicationOf(tenantId: string, clientId: string): string {

@@ -44,6 +44,7 @@ const FINER: Readonly<Record<string, { status: number; title: string }>> = {
   request_timeout: { status: 408, title: 'The request came too slowly' },
   url_too_long: { status: 414, title: 'The address is too long' },
   media_type_unsupported: { status: 415, title: 'This content type is not accepted' },
+  credential_refused: { status: 422, title: 'Microsoft refuses the new credential' },
   precondition_required: { status: 428, title: 'If-Match is needed' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
 }

@@ -70,11 +70,19 @@ const ISO_INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\
  */
 export function parseInstant(text: string): number | undefined {
   const isDay = ISO_DAY.test(text)
+  const day = text.slice(0, 10)
   if (!isDay && !ISO_INSTANT.test(text)) return undefined
   const at = globalThis.Date.parse(isDay ? `${text}T00:00:00Z` : text)
   if (Number.isNaN(at)) return undefined
-  if (isDay && toIsoDay(at) !== text) return undefined
+  // Date rolls 2026-02-30 over into March; days have no zone, so the day part alone can be checked.
+  if (toIsoDay(globalThis.Date.parse(`${day}T00:00:00Z`)) !== day) return undefined
   return at
+}
+
+/** As parseInstant, but a calendar day means its last instant: the end of something that holds on that whole day. */
+export function parseEnd(text: string): number | undefined {
+  const at = parseInstant(text)
+  return at !== undefined && ISO_DAY.test(text) ? at + DAY_MS - 1 : at
 }
 
 /** RFC 5322 §3.3 date-time, in UTC: `Mon, 23 Nov 2026 10:42:00 +0000`. */

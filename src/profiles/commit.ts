@@ -106,6 +106,7 @@ function announce({ events, log }: CommitDeps, change: Change, actor: Actor): vo
       const { profile } = change.after
       log.info({ profileId: profile.id, actor: actor.name }, 'profile created')
       events.emit('profile.created', { profile, actor })
+      events.emit('profile.saved', { profile, changed: true })
       return
     }
     case 'change': {
@@ -119,6 +120,7 @@ function announce({ events, log }: CommitDeps, change: Change, actor: Actor): vo
         secretChanged: before.credential?.facts.id !== after.credential?.facts.id,
         actor,
       })
+      events.emit('profile.saved', { profile, changed: true })
       return
     }
     case 'remove': {

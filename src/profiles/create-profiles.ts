@@ -113,7 +113,10 @@ export async function createProfiles(deps: ProfilesDeps): Promise<Profiles> {
     const options = { managed: false, typedDateYields: false }
     const { change, problems } = await planChange(planning, draft, before, options)
     if (change === undefined) throw profileInvalid(problems)
-    if (change.kind === 'change' && change.fields.length === 0) return
+    if (change.kind === 'change' && change.fields.length === 0) {
+      events.emit('profile.saved', { profile: change.before.profile, changed: false })
+      return
+    }
     await save([draft.id], () => commit(committing, [change], actor))
   }
 

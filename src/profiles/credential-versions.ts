@@ -12,7 +12,7 @@ import type {
   CredentialVersion,
   CredentialVersions,
 } from './profile.ts'
-import { credentialInUse, customCloudOff, profileInvalid } from './refusals.ts'
+import { credentialInUse, customCloudOff, profileInvalid, secretReplaced } from './refusals.ts'
 import { timeProblem } from './secret-rules.ts'
 import { readStagedInput } from './staged-input.ts'
 import { type StoredCredential, type StoredProfile, toStoredProfile } from './stored-profile.ts'
@@ -98,6 +98,7 @@ export function createCredentialVersions(deps: CredentialVersionsDeps): Credenti
       secretChanged: true,
       actor,
     })
+    events.emit('profile.saved', { profile: after.profile, changed: true })
   }
 
   /** The profile must be as it was read; a switch takes it to its next version. */
@@ -134,8 +135,9 @@ export function createCredentialVersions(deps: CredentialVersionsDeps): Credenti
         .map(({ facts }) => facts)
         .toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)),
 
-    async openCredential(id, state = 'active') {
+    async openCredential({ id, credential: held }, state = 'active') {
       const stored = getStored(id)
+      if (stored.credential?.facts.id !== held?.id) throw secretReplaced(id)
       const { authentication } = stored.settings
       const isCustom = authentication.type === 'exchangeOnline' && authentication.cloud === 'custom'
       if (isCustom && !allowCustomCloud) throw customCloudOff(id)

@@ -41,7 +41,8 @@ export function createExpiryRecorder(deps: {
       const after = toStoredProfile(
         {
           id: profileId,
-          version,
+          // The answer shows the end date, so its tag has to differ. `updatedAt` stays: nobody changed the settings.
+          version: version + 1,
           managed,
           createdAt,
           updatedAt,
@@ -53,6 +54,7 @@ export function createExpiryRecorder(deps: {
         view(),
       )
       const isStored = await storage.db.transaction().execute(async (trx) => {
+        if (!(await store.raiseVersion(trx, profileId, version))) return false
         if (!(await store.updateExpiry(trx, facts))) return false
         await audit.record(
           {

@@ -4,7 +4,9 @@
  * Promises: a change of any kind is one transaction with its secret and its audit record; memory is changed only after the
  * commit, so what is read is what the file holds; news goes out after both. Secrets go in and never come out of the
  * API; they are sealed, bound to their row, and asked for again when the place they are sent to changes. Whoever
- * changes what somebody else has changed meanwhile is refused. A damaged row or a secret that cannot be opened is
+ * changes what somebody else has changed meanwhile is refused, also when the profile was removed and made anew. A secret
+ * is handed out only together with the settings that it was entered for. Every accepted save is told (profile.saved),
+ * one that changes nothing too. A damaged row or a secret that cannot be opened is
  * served as far as it can be read, so that it can be repaired.
  *
  * States of a profile: managed (it comes from the settings file and is read-only elsewhere) or not. Of its credentials:

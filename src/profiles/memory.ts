@@ -9,10 +9,16 @@ export interface Memory {
   profiles(): readonly Profile[]
   set(stored: StoredProfile): void
   remove(id: string): void
+  /**
+   * For a new profile: above every version that a profile of the same id can have had, so that nobody who has read
+   * that one changes this one. The time does it; what this process has seen does it when the clock was set back.
+   */
+  firstVersion(now: number): number
 }
 
 export function createMemory(initial: readonly StoredProfile[]): Memory {
   const byId = new Map(initial.map((stored) => [stored.profile.id, stored]))
+  let highest = Math.max(0, ...initial.map(({ profile }) => profile.version))
   let sorted: readonly Profile[] | undefined
 
   const stored = () => [...byId.values()].sort((a, b) => (a.profile.id < b.profile.id ? -1 : 1))
@@ -25,11 +31,13 @@ export function createMemory(initial: readonly StoredProfile[]): Memory {
     },
     set(entry) {
       byId.set(entry.profile.id, entry)
+      highest = Math.max(highest, entry.profile.version)
       sorted = undefined
     },
     remove(id) {
       byId.delete(id)
       sorted = undefined
     },
+    firstVersion: (now) => Math.max(now, highest + 1),
   }
 }

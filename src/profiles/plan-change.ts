@@ -6,6 +6,7 @@ import type { Secret } from '../platform/secret.ts'
 import type { KeyRing } from '../storage/index.ts'
 import type { SecretDraft } from './authentication-rules.ts'
 import { bindingChanges, changedSettings } from './differences.ts'
+import type { Memory } from './memory.ts'
 import type { CredentialFacts } from './profile.ts'
 import { timeProblem } from './secret-rules.ts'
 import { CREDENTIAL_TABLE, SEALED_COLUMN } from './store.ts'
@@ -35,6 +36,7 @@ export type Planned =
 export interface PlanDeps {
   readonly keyRing: KeyRing
   readonly clock: Clock
+  readonly memory: Pick<Memory, 'firstVersion'>
   readonly allowCustomCloud: boolean
 }
 
@@ -67,7 +69,7 @@ export async function planChange(
   const after = toStoredProfile(
     {
       id: draft.id,
-      version: (before?.profile.version ?? 0) + 1,
+      version: before === undefined ? deps.memory.firstVersion(now) : before.profile.version + 1,
       managed: options.managed,
       createdAt: before?.profile.createdAt ?? now,
       updatedAt: now,
@@ -134,16 +136,19 @@ async function planCredential(
     return { credential: null, step: mayHaveOne ? 'remove' : 'keep' }
   }
   const given = secret.value
+  // The staged one and the fallback were not entered for the place that the settings name now.
+  const hasStale =
+    before !== undefined &&
+    before.others.length > 0 &&
+    bindingChanges(before.settings, draft.settings).length > 0
   if (given !== undefined && (current === undefined || current === null)) {
     return { credential: await sealNew(deps, secret, given), step: 'insert' }
   }
   if (current === undefined || current === null) {
-    const isStale =
-      before !== undefined && bindingChanges(before.settings, draft.settings).length > 0
-    const mayHaveOne = before?.damaged === true || (isStale && before.others.length > 0)
+    const mayHaveOne = before?.damaged === true || hasStale
     return { credential: null, step: mayHaveOne ? 'remove' : 'keep' }
   }
-  if (given !== undefined && !(await holds(deps.keyRing, current, given))) {
+  if (given !== undefined && (hasStale || !(await holds(deps.keyRing, current, given)))) {
     return { credential: await sealNew(deps, secret, given), step: 'insert' }
   }
   return planExpiry(current, secret, options)

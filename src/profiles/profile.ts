@@ -6,6 +6,7 @@ import type { OpenedCredential } from './opened-credential.ts'
 /** A profile as the agent uses it: complete, validated, without any secret. */
 export interface Profile {
   readonly id: string
+  /** Rises with every change of what an answer shows, and is never used again after a removal. */
   readonly version: number
   readonly managed: boolean
   readonly createdAt: number
@@ -109,8 +110,15 @@ export interface Profiles extends CredentialVersions {
 export interface CredentialVersions {
   /** The active one first, then the staged one, then the fallback. */
   credentials(id: string): readonly CredentialVersion[]
-  /** The active one unless another state is named. Throws secret_unreadable; undefined when there is none. */
-  openCredential(id: string, state?: CredentialState): Promise<OpenedCredential | undefined>
+  /**
+   * Of a profile that the caller has read: the active one unless another state is named. Throws profile_changed when
+   * another one is active by now, because the credentials belong to other settings then, and secret_unreadable;
+   * undefined when there is none.
+   */
+  openCredential(
+    profile: Pick<Profile, 'id' | 'credential'>,
+    state?: CredentialState,
+  ): Promise<OpenedCredential | undefined>
   /**
    * Stores a new credential beside the active one, in place of one that was staged before. Throws profile_invalid,
    * profile_managed, and credential_in_use when it is the active one.
@@ -159,6 +167,12 @@ export interface ProfileEvents {
     readonly secretChanged: boolean
     readonly actor: Actor
   }
+  /**
+   * After created or changed: somebody saved the profile, the settings file was applied to it, or another credential
+   * became the active one. `changed`: false when what was saved is what was stored; then there is no other news of it.
+   * Never for what Entra's answers tell about the end of a credential.
+   */
+  'profile.saved': { readonly profile: Profile; readonly changed: boolean }
   'profile.removed': { readonly profile: Profile; readonly actor: Actor }
   /** Published after profile.changed, when the fallback took the place of a credential that Entra refused. */
   'credential.fallback_used': {

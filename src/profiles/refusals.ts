@@ -35,7 +35,7 @@ export function profileInvalid(problems: readonly FieldProblem[]): PosternError 
   const message =
     problems.length === 1 && first !== undefined
       ? `Nothing was saved. ${first.message}`
-      : `Nothing was saved, because ${problems.length} settings are wrong: ${fieldNames(problems)}.`
+      : `Nothing was saved, because settings are wrong: ${fieldNames(problems)}.`
   return new PosternError(message, { kind: 'invalid', code: 'profile_invalid', problems })
 }
 
@@ -53,6 +53,14 @@ export function credentialKindWrong(id: string): PosternError {
   )
 }
 
+/** The caller holds an older profile: its secret must not go to the place that the older one names. */
+export function secretReplaced(id: string): PosternError {
+  return new PosternError(
+    `Profile “${id}” was changed while its secret was about to be used, so nothing was sent. Try it again.`,
+    { kind: 'precondition_failed', code: 'profile_changed' },
+  )
+}
+
 export function customCloudOff(id: string): PosternError {
   return new PosternError(
     `Profile “${id}” uses a custom cloud, which is not allowed here, so its secret is not handed out. Choose one of Microsoft’s clouds, or start Postern with POSTERN_ALLOW_CUSTOM_CLOUD=true.`,
@@ -61,7 +69,8 @@ export function customCloudOff(id: string): PosternError {
 }
 
 function fieldNames(problems: readonly FieldProblem[]): string {
-  return [...new Set(problems.map(({ field }) => shown(field)))].join(', ')
+  const names = problems.map(({ field }) => shown(field)).filter((name) => name !== '')
+  return [...new Set(names)].join(', ')
 }
 
 /** Input that goes into a sentence: one line, and not long. */

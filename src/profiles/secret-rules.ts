@@ -3,7 +3,7 @@ import {
   certificateFactsOf,
   checkCertificatePair,
 } from '../entra/index.ts'
-import { MINUTE_MS, parseInstant, toIso, toIsoDay } from '../platform/clock.ts'
+import { MINUTE_MS, parseEnd, toIso, toIsoDay } from '../platform/clock.ts'
 import { Secret } from '../platform/secret.ts'
 import type { Findings } from './findings.ts'
 import { readGuid } from './identifiers.ts'
@@ -163,7 +163,10 @@ export function timeProblem({ notBefore, notAfter }: CertificateFacts, now: numb
   return undefined
 }
 
-/** Undefined: not said, or wrong after telling the problem; null: unknown. A day means its first instant in UTC. */
+/**
+ * Undefined: not said, or wrong after telling the problem; null: unknown. A day means all of it: the portal shows the
+ * day on which a secret ends.
+ */
 export function readExpiresAt(
   value: unknown,
   field: string,
@@ -173,7 +176,7 @@ export function readExpiresAt(
   if (typeof value !== 'string') return undefined
   const text = value.trim()
   if (text === '') return null
-  const at = parseInstant(text)
+  const at = parseEnd(text)
   if (at === undefined) {
     findings.problem(
       field,

@@ -2,6 +2,8 @@ import { type TObject, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Findings } from './findings.ts'
 
+const LONGEST_NAME = 40
+
 /**
  * Compares a value with a schema and tells every difference in a plain sentence. A validator's own messages
  * ("must match a schema in anyOf") do not help who fills in a page, and validators stop after a few.
@@ -23,9 +25,10 @@ export function checkShape(
   const known = Object.keys(schema.properties)
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue
+    const path = join(field, nameShown(key))
     findings.problem(
-      join(field, key),
-      `${join(field, key)} is not a setting: remove it or correct its spelling. Known here: ${list(known)}.`,
+      path,
+      `${path} is not a setting: remove it or correct its spelling. Known here: ${list(known)}.`,
     )
   }
   const required: readonly string[] = schema.required ?? []
@@ -108,6 +111,14 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 
 function join(field: string, key: string): string {
   return field === '' ? key : `${field}.${key}`
+}
+
+/**
+ * A key of the input's own. Only what looks like the name of a setting is repeated: a forgotten blank makes
+ * `value:SECRET` a key.
+ */
+function nameShown(key: string): string {
+  return /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(key) && key.length <= LONGEST_NAME ? key : '(a key)'
 }
 
 function list(words: readonly string[]): string {

@@ -24,6 +24,8 @@ export interface ProfileStore {
   insert(db: Executor, stored: StoredProfile): Promise<void>
   /** False when the row no longer has this version: somebody else changed or removed it. */
   update(db: Executor, stored: StoredProfile, fromVersion: number): Promise<boolean>
+  /** Leaves the settings as they are, damaged ones too. False when the row no longer has this version. */
+  raiseVersion(db: Executor, id: string, fromVersion: number): Promise<boolean>
   remove(db: Executor, id: string, version: number): Promise<boolean>
   insertCredential(db: Executor, profileId: string, credential: StoredCredential): Promise<void>
   updateExpiry(db: Executor, credential: CredentialFacts): Promise<boolean>
@@ -76,6 +78,15 @@ export function createProfileStore(): ProfileStore {
           updated_at: profile.updatedAt,
         })
         .where('id', '=', profile.id)
+        .where('version', '=', fromVersion)
+        .executeTakeFirst()
+      return result.numUpdatedRows === 1n
+    },
+    async raiseVersion(db, id, fromVersion) {
+      const result = await db
+        .updateTable('profile')
+        .set({ version: fromVersion + 1 })
+        .where('id', '=', id)
         .where('version', '=', fromVersion)
         .executeTakeFirst()
       return result.numUpdatedRows === 1n

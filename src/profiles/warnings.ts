@@ -6,8 +6,8 @@ import { isLoopback } from './host-name.ts'
 import type { CredentialFacts } from './profile.ts'
 import type { Settings } from './settings.ts'
 
-/** The longest life that the portal offers for a new client secret: 24 months, with a leap day. */
-const LONGEST_SECRET_LIFE_MS = 731 * DAY_MS
+/** The longest life that the portal offers for a new client secret: 24 months with a leap day, and the last day whole. */
+const LONGEST_SECRET_LIFE_MS = 732 * DAY_MS
 
 export interface WarningFacts {
   readonly settings: Settings

@@ -9,7 +9,7 @@ import type { Storage } from '../storage/index.ts'
 import type { SyncChanges, SyncRun } from './api.ts'
 import { createFileWatch } from './file-watch.ts'
 import type { Provisioning, SyncEvents, SyncPlan } from './provisioning.ts'
-import { readSettingsFile, type SettingsFile } from './read-settings-file.ts'
+import { fingerprintNow, readSettingsFile, type SettingsFile } from './read-settings-file.ts'
 import { createRunStore } from './store.ts'
 
 export interface ProvisioningDeps {
@@ -23,6 +23,7 @@ export interface ProvisioningDeps {
 }
 
 /** After a change, so that a file that is being written is read once, when it is whole. */
+const MOST_PROBLEMS = 100
 const SETTLE_MS = 200
 /** A safety net under the watches, which network file systems do not have. */
 const LOOK_EVERY_MS = 30 * SECOND_MS
@@ -69,6 +70,8 @@ function createSync(deps: ProvisioningDeps & { file: string }): Provisioning {
   const stopping = new AbortController()
   let last: SyncRun | undefined
   let settled: string | undefined
+  /** The settings file and its secret files, as last read. */
+  let files: readonly string[] = []
   let inTurn: Promise<unknown> = Promise.resolve()
   let loop: Promise<void> | undefined
   let changed = false
@@ -95,7 +98,7 @@ function createSync(deps: ProvisioningDeps & { file: string }): Provisioning {
     const facts = { at: toIso(clock.now()), hash: read.hash, warnings: [...read.warnings] }
     const refused = (problems: readonly string[], final: boolean): Attempt => ({
       final,
-      run: { ...facts, outcome: 'refused', problems: [...problems], changes: NO_CHANGES },
+      run: { ...facts, outcome: 'refused', problems: shorten(problems), changes: NO_CHANGES },
     })
     const inputs = read.inputs ?? []
     if (read.inputs === undefined || read.problems.length > 0) {
@@ -131,7 +134,12 @@ function createSync(deps: ProvisioningDeps & { file: string }): Provisioning {
 
   function syncNow(): Promise<SyncRun> {
     const result = inTurn.then(async () => {
+      // The look every half minute must not parse a large file to find nothing new.
+      if (last !== undefined && (await fingerprintNow(files, fingerprintKey)) === settled) {
+        return last
+      }
       const read = await readFollowed()
+      files = read.files
       if (last !== undefined && read.fingerprint === settled) return last
       const { run, final } = await attempt(read)
       settled = final ? read.fingerprint : undefined
@@ -184,7 +192,7 @@ function createSync(deps: ProvisioningDeps & { file: string }): Provisioning {
     const refused = (problems: readonly string[]): SyncPlan => ({
       file,
       hash,
-      problems,
+      problems: shorten(problems),
       warnings,
       changes: null,
       inSync: false,
@@ -237,6 +245,13 @@ function createSync(deps: ProvisioningDeps & { file: string }): Provisioning {
       await inTurn
     },
   }
+}
+
+/** Enough to go on with: a file of another kind would otherwise fill log, status and mail. */
+function shorten(problems: readonly string[]): string[] {
+  const rest = problems.length - MOST_PROBLEMS
+  const shown = problems.slice(0, MOST_PROBLEMS)
+  return rest > 0 ? [...shown, `… and ${rest} more.`] : shown
 }
 
 /** The rules' problems as lines; undefined for any other failure. */

@@ -10,6 +10,7 @@ const LONGEST_SETTINGS_FILE = 8 * 1024 * 1024
 /** One mistake can make a parser stumble over everything behind it. */
 const MOST_YAML_ERRORS = 10
 const MOST_ALIASES = 100
+const MOST_PROFILES = 10_000
 
 /** The settings file and its secret files as they are at one moment. */
 export interface SettingsFile {
@@ -32,11 +33,7 @@ export interface SettingsFile {
 export async function readSettingsFile(file: string, key: Buffer): Promise<SettingsFile> {
   const path = resolve(file)
   const content = await readBounded(path, LONGEST_SETTINGS_FILE)
-  const fingerprint = (contents: readonly (Buffer | undefined)[]) => {
-    const mac = createHmac('sha256', key)
-    for (const bytes of contents) mac.update(`${bytes?.length ?? 'none'}:`).update(bytes ?? '')
-    return mac.digest('hex')
-  }
+  const fingerprint = (contents: readonly (Buffer | undefined)[]) => fingerprintOf(contents, key)
   const refused = (facts: { problems: readonly string[]; hash: string | null }): SettingsFile => ({
     ...facts,
     inputs: undefined,
@@ -77,6 +74,19 @@ export async function readSettingsFile(file: string, key: Buffer): Promise<Setti
   }
 }
 
+/** The fingerprint of the same files as they are now, without parsing them: the cheap look that finds nothing new. */
+export async function fingerprintNow(files: readonly string[], key: Buffer): Promise<string> {
+  const contents: (Buffer | undefined)[] = []
+  for (const file of files) contents.push((await readBounded(file, LONGEST_SETTINGS_FILE)).bytes)
+  return fingerprintOf(contents, key)
+}
+
+function fingerprintOf(contents: readonly (Buffer | undefined)[], key: Buffer): string {
+  const mac = createHmac('sha256', key)
+  for (const bytes of contents) mac.update(`${bytes?.length ?? 'none'}:`).update(bytes ?? '')
+  return mac.digest('hex')
+}
+
 interface Parsed {
   readonly positions: Positions
   readonly entries: readonly unknown[] | undefined
@@ -85,7 +95,12 @@ interface Parsed {
 
 function parse(text: string): Parsed {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    // Warnings of the parser quote the text, which may hold a secret.
+    logLevel: 'error',
+  })
   const positions = createPositions(document, lines)
   const wrong = [...document.errors, ...document.warnings].slice(0, MOST_YAML_ERRORS)
   if (wrong.length > 0) {
@@ -107,6 +122,12 @@ function parse(text: string): Parsed {
       message: 'This key is not known: at the top of the file stands profiles alone.',
     }))
   const { profiles } = value
+  if (Array.isArray(profiles) && profiles.length > MOST_PROFILES) {
+    return refuse(
+      'profiles',
+      `profiles has ${profiles.length} entries; at most ${MOST_PROFILES} are taken.`,
+    )
+  }
   if (Array.isArray(profiles)) return { positions, entries: [...profiles], problems }
   const message =
     'profiles must be a list. (An empty list, profiles: [], removes every profile that came from the file.)'

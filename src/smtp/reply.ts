@@ -21,7 +21,13 @@ export interface ReplyParser {
 }
 
 // RFC 5321 §4.5.3.1.5 says 512 octets; Exchange Online's diagnostic replies are longer than 1 KB.
-export const REPLY_LIMITS = { lineBytes: 8_192, lines: 128, totalBytes: 65_536 } as const
+export const REPLY_LIMITS = {
+  lineBytes: 8_192,
+  lines: 128,
+  totalBytes: 65_536,
+  /** Replies that nobody has asked for yet. */
+  waiting: 32,
+} as const
 
 const LINE = /^([2-5]\d\d)(?:([ -])(.*))?$/s
 const ENHANCED = /^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)/
@@ -41,6 +47,9 @@ export function createReplyParser(): ReplyParser {
     const match = LINE.exec(decode(line))
     if (match === null) throw broken(`“${show(line)}” where a reply was due`, 'REPLY_MALFORMED')
     if (match[2] === '-') return
+    if (complete.length >= REPLY_LIMITS.waiting) {
+      throw broken('more replies than it was asked for', 'REPLY_FLOOD')
+    }
     complete.push({ reply: toReply(lines.map(decode)), bytes: lineBytes })
     lines = []
     lineBytes = 0

@@ -59,7 +59,8 @@ export async function runSubmission(
       secured: server.security === 'tls',
       requireTLS: server.security === 'starttls',
       ignoreTLS: server.security === 'none',
-      tls: { secureContext: trust.secureContext },
+      // Said outright: Node's own default can be switched off by the environment.
+      tls: { secureContext: trust.secureContext, rejectUnauthorized: true },
       name: deps.hostname,
       connectionTimeout: timeouts.connectMs + timeouts.greetingMs,
       greetingTimeout: timeouts.greetingMs,
@@ -134,10 +135,15 @@ async function logIn(
     const wanted = wantedMechanism(authentication)
     return { source: 'smtp_offer', problem: 'no_auth_mechanism', host, offered, wanted }
   }
-  const reply = await authenticate(mechanism, authentication, async (line) =>
-    parseReply((await context.sendCommand(line)).response),
-  )
-  return reply.code === 235 ? undefined : replyFailure(server, 'auth', reply)
+  try {
+    const reply = await authenticate(mechanism, authentication, async (line) =>
+      parseReply((await context.sendCommand(line)).response),
+    )
+    return reply.code === 235 ? undefined : replyFailure(server, 'auth', reply)
+  } catch (error) {
+    if (error instanceof DialError) return dialFailure(server, 'auth', error)
+    throw error
+  }
 }
 
 function parseReply(text: string): Reply {
@@ -146,18 +152,35 @@ function parseReply(text: string): Reply {
   return parser.next() ?? { code: 0, enhancedCode: null, lines: [text], text }
 }
 
+/** What came may be no reply at all; that, too, is a failure with a name. */
+function readReply(
+  text: string,
+  judge: (reply: Reply) => Failure,
+  { server, at }: { server: SmtpServer; at: SmtpStep },
+): Failure {
+  try {
+    return judge(parseReply(text))
+  } catch (error) {
+    if (error instanceof DialError) return dialFailure(server, at, error)
+    throw error
+  }
+}
+
 function toFailure(server: SmtpServer, error: unknown, step: string): Failure {
   if (error instanceof StepFailed) return error.failure
   if (error instanceof DialError) return dialFailure(server, step, error)
   const facts: NodemailerError = error instanceof Error ? error : new Error(messageOf(error))
-  if (facts.responseCode !== undefined && facts.response !== undefined) {
+  if (facts.responseCode !== undefined) {
     const at = replyStep(facts.command, step)
     // nodemailer asks for STARTTLS whether it is offered or not; RFC 5321 §4.2.4: 500 and 502 say that it is not.
     if (at === 'starttls' && [500, 502].includes(facts.responseCode)) {
       const { host } = server
       return { source: 'smtp_offer', problem: 'no_starttls', host, offered: [], wanted: 'STARTTLS' }
     }
-    return replyFailure(server, at, parseReply(facts.response))
+  }
+  if (facts.response !== undefined) {
+    const at = replyStep(facts.command, step)
+    return readReply(facts.response, (reply) => replyFailure(server, at, reply), { server, at })
   }
   const code = facts.originalCode ?? facts.code ?? null
   const at = `${server.host}:${server.port}`

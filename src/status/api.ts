@@ -37,7 +37,8 @@ export const ProfileStatus = Type.Object(
     openAlerts: Type.Integer(),
     undeliveredAlerts: Type.Integer({ description: 'Open alerts whose mail is still waiting' }),
     independentAlertPath: Type.Boolean({
-      description: 'Whether alerts about this profile can be mailed when the profile itself fails',
+      description:
+        'Whether alerts about this profile can be mailed when the profile itself fails: another profile has the same error address, and neither its application (or server and user) nor its mailbox',
     }),
     problem: Type.Union(
       [
@@ -66,6 +67,10 @@ export const Status = Type.Object(
     startedAt: Type.String({ format: 'date-time' }),
     problems: Type.Array(Type.String(), {
       description: 'Problems of the agent itself, such as its network or the settings file',
+    }),
+    openAlerts: Type.Integer({ description: 'Open alerts about the agent itself' }),
+    undeliveredAlerts: Type.Integer({
+      description: 'Open alerts about the agent itself whose mail is still waiting',
     }),
     profiles: Type.Array(ProfileStatus),
   },

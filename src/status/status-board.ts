@@ -1,4 +1,4 @@
-import type { AlertEvents, Alerts } from '../alerts/index.ts'
+import { type AlertEvents, type Alerts, networkSummary } from '../alerts/index.ts'
 import { type CredentialEvents, daysLeft } from '../credentials/index.ts'
 import { type Clock, DAY_MS, toIso } from '../platform/clock.ts'
 import type { EventBus } from '../platform/events.ts'
@@ -77,13 +77,12 @@ export function createStatusBoard(deps: StatusBoardDeps): StatusBoard {
 function assemble(deps: StatusBoardDeps, facts: { startedAt: string; version: string }): Status {
   const profiles = deps.profiles.list().map((profile) => profileStatus(profile, deps))
   const network = deps.verification.networkProblem()
-  const problems = [
-    ...(network === null ? [] : [network.diagnosis.summary]),
-    ...deps.syncProblems(),
-  ]
+  const problems = [...(network === null ? [] : [networkSummary(network)]), ...deps.syncProblems()]
+  const own = deps.alerts.summaryOf(null)
   const failing = network !== null || profiles.some(({ health }) => health === 'failing')
   const warning =
     problems.length > 0 ||
+    own.undelivered > 0 ||
     profiles.some(
       ({ health, credential, undeliveredAlerts }) =>
         health === 'warning' ||
@@ -95,6 +94,8 @@ function assemble(deps: StatusBoardDeps, facts: { startedAt: string; version: st
     version: facts.version,
     startedAt: facts.startedAt,
     problems,
+    openAlerts: own.open,
+    undeliveredAlerts: own.undelivered,
     profiles,
   }
 }

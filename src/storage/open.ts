@@ -10,7 +10,7 @@ import { claimDataFolder } from './claim.ts'
 import { createKeyRing, type KeyRing } from './key-ring.ts'
 import { loadMasterKey } from './master-key.ts'
 import { assertNotNewer, migrate, readMigrations, schemaVersion } from './migrate.ts'
-import { createQueryBuilder, guard, openSqlite, storageError } from './sqlite.ts'
+import { BUSY_TIMEOUT_MS, createQueryBuilder, guard, openSqlite, storageError } from './sqlite.ts'
 import type { Tables } from './tables.ts'
 
 export const DATABASE_FILE = 'postern.db'
@@ -64,8 +64,10 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     }
   })
 
-  const keyRing = createKeyRing(loadMasterKey({ dataDir, given: options.masterKey }))
-  const sqlite = guard(() => openSqlite(file))
+  const keyRing = createKeyRing(
+    loadMasterKey({ dataDir, given: options.masterKey, mayReplace: role === 'agent', clock, log }),
+  )
+  const sqlite = guard(() => openSqlite(file, BUSY_TIMEOUT_MS[role]))
   closers.defer(() => {
     sqlite.close()
   })

@@ -1,9 +1,12 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 /** Writes a file that only its owner may read (mode 0600), whole or not at all, and durably. */
 export function writePrivateFile(file: string, content: string): void {
   const draft = `${file}.new`
-  const descriptor = openSync(draft, 'w', 0o600)
+  // One that a crash has left may have another mode.
+  rmSync(draft, { force: true })
+  const descriptor = openSync(draft, 'wx', 0o600)
   try {
     writeSync(descriptor, content)
     fsyncSync(descriptor)
@@ -11,4 +14,15 @@ export function writePrivateFile(file: string, content: string): void {
     closeSync(descriptor)
   }
   renameSync(draft, file)
+  syncFolder(dirname(file))
+}
+
+/** The name itself is on disk only when its folder is. */
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
 }

@@ -3,13 +3,16 @@ import { Kysely, SqliteDialect } from 'kysely'
 import { codeOf, PosternError } from '../platform/errors.ts'
 import type { Tables } from './tables.ts'
 
-/** How long a statement waits for a writer of another process, such as the command line. */
-const BUSY_TIMEOUT_MS = 2_000
+/**
+ * How long a statement waits for a writer of another process. The wait blocks the process, so the agent, which others
+ * poll, gives up soon and says so; a command can afford to wait.
+ */
+export const BUSY_TIMEOUT_MS = { agent: 200, companion: 5_000 } as const
 const CHECKPOINT_PAGES = 1_000
 
 /** Opens the file for reading and writing: WAL, every commit durable, foreign keys enforced. */
-export function openSqlite(file: string): Sqlite.Database {
-  const sqlite = new Sqlite(file, { timeout: BUSY_TIMEOUT_MS })
+export function openSqlite(file: string, busyTimeoutMs: number): Sqlite.Database {
+  const sqlite = new Sqlite(file, { timeout: busyTimeoutMs })
   sqlite.pragma('journal_mode = WAL')
   sqlite.pragma('synchronous = FULL')
   sqlite.pragma('foreign_keys = ON')
@@ -28,6 +31,7 @@ export function createQueryBuilder(sqlite: Sqlite.Database): Kysely<Tables> {
           let statement = prepared.get(sql)
           if (statement === undefined) {
             statement = wrap(guard(() => sqlite.prepare<unknown[]>(sql)))
+            if (sql === 'rollback') statement = { ...statement, run: () => rollBack(sqlite) }
             if (prepared.size >= MOST_PREPARED) prepared.clear()
             prepared.set(sql, statement)
           }
@@ -42,6 +46,15 @@ export function createQueryBuilder(sqlite: Sqlite.Database): Kysely<Tables> {
 }
 
 const MOST_PREPARED = 500
+
+/**
+ * SQLite has rolled back by itself after a full disk or a failed read or write (sqlite.org/lang_transaction.html §3.1):
+ * a second rollback would fail, and its error would stand in the place of the reason.
+ */
+function rollBack(sqlite: Sqlite.Database): Sqlite.RunResult {
+  if (sqlite.inTransaction) return guard(() => sqlite.prepare('rollback').run())
+  return { changes: 0, lastInsertRowid: 0 }
+}
 
 function wrap(statement: Sqlite.Statement<unknown[]>) {
   return {

@@ -45,6 +45,9 @@ export interface VerificationDeps {
 /** The schedule's runs are spread over at most this time. */
 const LONGEST_SPREAD_MS = MINUTE_MS
 
+/** Code of the diagnosis of a secret that another master key has sealed. */
+const SECRET_UNREADABLE = 'secret_unreadable'
+
 interface Sweep {
   readonly done: Promise<void>
   /** Every profile, not only those that were due at the start. */
@@ -155,28 +158,46 @@ export async function createVerification(deps: VerificationDeps): Promise<Verifi
     inBackground(sweep({ reason: 'schedule', spreadMs }))
   }
 
-  /** Drops what was made for the old values and verifies the new ones. */
-  function onSaved(profile: Profile, previous: Profile | undefined): void {
-    for (const { authentication } of previous ? [previous, profile] : [profile]) {
-      if (authentication.type !== 'exchangeOnline') continue
-      tokens.drop(authentication.tenantId, authentication.clientId)
-    }
-    runs.renew(profile.id).catch((error: unknown) => {
-      if (stopping.signal.aborted || profiles.find(profile.id) === undefined) return
-      log.error({ profileId: profile.id, err: error }, 'verification not possible')
+  function dropTokens({ authentication }: Profile): void {
+    if (authentication.type !== 'exchangeOnline') return
+    tokens.drop(authentication.tenantId, authentication.clientId)
+  }
+
+  function onSaved({ id }: Profile, changed: boolean): void {
+    // A run under way judges the same settings when nothing has changed.
+    const run = changed
+      ? runs.renew(id)
+      : runs.request(id, { reason: 'saved', sendTo: undefined, signal: undefined })
+    run.catch((error: unknown) => {
+      if (stopping.signal.aborted || profiles.find(id) === undefined) return
+      log.error({ profileId: id, err: error }, 'verification not possible')
     })
   }
 
+  /** Whether a profile is to be verified at the start. */
+  function isDue({ id, updatedAt, credential }: Profile, intervalMs: number): boolean {
+    const { lastVerifiedAt, diagnosis } = board.healthOf(id)
+    // Saved, and the agent ended before the verification did.
+    if (lastVerifiedAt === null || lastVerifiedAt < updatedAt) return true
+    // The master key may be another one since the last run, or the right one again.
+    if (credential?.readable === false || diagnosis?.code === SECRET_UNREADABLE) return true
+    // Also when the machine's clock was set back meanwhile.
+    return Math.abs(clock.now() - lastVerifiedAt) >= intervalMs
+  }
+
   const subscriptions = [
-    events.on('profile.created', ({ profile }) => onSaved(profile, undefined)),
+    events.on('profile.created', ({ profile }) => dropTokens(profile)),
     events.on('profile.changed', ({ profile, previous, connectionChanged }) => {
-      const sender = profile.senderEmailAddress !== previous.senderEmailAddress
-      if (connectionChanged || sender) onSaved(profile, previous)
+      if (!connectionChanged) return
+      dropTokens(previous)
+      dropTokens(profile)
     }),
+    events.on('profile.saved', ({ profile, changed }) => onSaved(profile, changed)),
     events.on('message.delivered', ({ profileId, at }) => board.delivered(profileId, at)),
     events.on('profile.removed', ({ profile }) => {
       runs.cancel(profile.id, removed(profile.id))
       board.forget(profile.id)
+      dropTokens(profile)
     }),
   ]
 
@@ -205,10 +226,7 @@ export async function createVerification(deps: VerificationDeps): Promise<Verifi
       })
       const { intervalMs } = schedule
       spreadMs = Math.min(intervalMs, LONGEST_SPREAD_MS)
-      const due = profiles.list().filter(({ id }) => {
-        const { lastVerifiedAt } = board.healthOf(id)
-        return lastVerifiedAt === null || clock.now() - lastVerifiedAt >= intervalMs
-      })
+      const due = profiles.list().filter((profile) => isDue(profile, intervalMs))
       if (due.length === 0) return
       inBackground(
         beginSweep(

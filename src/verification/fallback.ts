@@ -62,7 +62,7 @@ export async function acquireByFallback(
   const { profiles, clock } = deps
   const { profile, authentication, wish, refused } = question
   const { id, credential: active } = profile
-  const fallback = await openFallback(deps, id)
+  const fallback = await openFallback(deps, profile)
   if (active === null || fallback === undefined) return undefined
   const outcome = await acquireToken(deps, { authentication, credential: fallback, ...wish })
   const alsoRefused = credentialRefusal(outcome)
@@ -77,12 +77,12 @@ export async function acquireByFallback(
 
 async function openFallback(
   { profiles }: Pick<MailAccessDeps, 'profiles'>,
-  profileId: string,
+  profile: Profile,
 ): Promise<TokenQuestion['credential'] | undefined> {
-  const facts = profiles.credentials(profileId).find(({ state }) => state === 'fallback')
+  const facts = profiles.credentials(profile.id).find(({ state }) => state === 'fallback')
   if (facts === undefined || facts.refusedAt !== null || !facts.readable) return undefined
   try {
-    const opened = await profiles.openCredential(profileId, 'fallback')
+    const opened = await profiles.openCredential(profile, 'fallback')
     return opened === undefined || opened.type === 'password' ? undefined : opened
   } catch (error) {
     if (error instanceof PosternError && error.code === 'secret_unreadable') return undefined

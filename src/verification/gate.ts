@@ -1,7 +1,7 @@
 /** Lets a bounded number in at once; the urgent pass the others that wait. */
 export interface Gate {
   /** Resolves with the function that leaves again; rejects with the signal's reason. */
-  enter(options: { urgent: boolean; signal: AbortSignal }): Promise<() => void>
+  enter(options: { urgent: boolean; signal: AbortSignal | undefined }): Promise<() => void>
 }
 
 export function createGate(places: number): Gate {
@@ -26,7 +26,7 @@ export function createGate(places: number): Gate {
 
   return {
     async enter({ urgent: isUrgent, signal }) {
-      signal.throwIfAborted()
+      signal?.throwIfAborted()
       if (free > 0) {
         free--
         return once()
@@ -35,14 +35,14 @@ export function createGate(places: number): Gate {
       await new Promise<void>((resolve, reject) => {
         const onAbort = () => {
           queue.delete(admit)
-          reject(signal.reason)
+          reject(signal?.reason)
         }
         const admit = () => {
           queue.delete(admit)
-          signal.removeEventListener('abort', onAbort)
+          signal?.removeEventListener('abort', onAbort)
           resolve()
         }
-        signal.addEventListener('abort', onAbort, { once: true })
+        signal?.addEventListener('abort', onAbort, { once: true })
         queue.add(admit)
       })
       return once()

@@ -25,7 +25,7 @@ export function nextHealth(previous: Health, report: Report, finishedAt: number)
   const { diagnosis, outcome } = report
   const failed = outcome === 'failed'
   const failuresInRow = failed ? previous.failuresInRow + 1 : 0
-  const state = outcome === 'failed' ? failedState(diagnosis, failuresInRow) : outcome
+  const state = outcome === 'failed' ? failedState(diagnosis, previous, failuresInRow) : outcome
   return {
     profileId: previous.profileId,
     state,
@@ -39,11 +39,18 @@ export function nextHealth(previous: Health, report: Report, finishedAt: number)
   }
 }
 
-/** A definite refusal counts at once; what Microsoft is still spreading does not count before its time. */
-function failedState(diagnosis: Diagnosis | null, failuresInRow: number): 'warning' | 'failing' {
-  if (diagnosis?.waitingUntil) return 'warning'
-  const passing = diagnosis !== null && diagnosis.retry !== 'never'
-  return passing && failuresInRow < TRANSIENT_FAILURES ? 'warning' : 'failing'
+/**
+ * A definite refusal counts at once. A change that Microsoft is still spreading is no failure however often it shows:
+ * the diagnosis itself becomes definite when the time for it is over.
+ */
+function failedState(
+  diagnosis: Diagnosis | null,
+  previous: Health,
+  failuresInRow: number,
+): 'warning' | 'failing' {
+  if (diagnosis === null || diagnosis.retry === 'never') return 'failing'
+  if (diagnosis.waitingUntil || previous.diagnosis?.waitingUntil) return 'warning'
+  return failuresInRow < TRANSIENT_FAILURES ? 'warning' : 'failing'
 }
 
 function firstDoubt(report: Report): Diagnosis | null {

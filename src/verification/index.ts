@@ -4,12 +4,12 @@
  *
  * Promises: the checks run in the order of CHECK_NAMES, each with its time and evidence, and what comes behind a failure
  * is skipped. A profile is never verified twice at once, at most `concurrency` profiles are under way, sweeps never
- * overlap and are spread. A saved profile is verified at once, and never judged by settings that it no longer has. A
+ * overlap and are spread. Every save verifies the profile at once, a save that changes nothing included; it is never judged by settings that it no longer has. A
  * report holds no secret and no token. A report says what its run cannot prove.
  *
  * Health: unknown -> ok | warning | failing. A definite refusal is failing at once; a problem that may pass by itself
- * (transient, quota) is a warning first and failing when it comes twice in a row; while Microsoft is still spreading a
- * change (`waitingUntil`) it stays a warning; a doubt that does not stop mail is a warning; one good run resets all. When the latest run of every profile, two at least, failed at the
+ * (transient, quota) is a warning first and failing when it comes twice in a row; a change that Microsoft is still
+ * spreading (`waitingUntil`) is a warning until its time is over; a doubt that does not stop mail is a warning; one good run resets all. When the latest run of every profile, two at least, failed at the
  * network, that is one problem of the agent's own network. It is judged after each run and told before that run's
  * health.changed; the health of each profile goes on as ever, so whoever tells people looks at networkProblem() first.
  * The first run that gets through ends it.
@@ -17,7 +17,7 @@
  * What survives a crash: report and health are stored in one commit when a run has ended; a run that is cut short
  * leaves nothing. The next start goes on with the stored health and the stored network problem, without telling them
  * again: a listener that must not miss a state reads healthOf() at its start. Profiles whose last run is older than the
- * interval are verified then.
+ * interval or than the settings are verified then, and those whose secret cannot be read, or can be read again.
  */
 export {
   CHECK_NAMES,
@@ -51,6 +51,7 @@ export {
   type Proof,
   type TokenWish,
 } from './mail-access.ts'
+export { limitPerMailbox } from './mailbox-limit.ts'
 export { openLogin } from './open-login.ts'
 export {
   createProfileMailer,

@@ -48,6 +48,20 @@ export interface Login {
 /** Many profiles may share one application: within a sweep one question to Entra answers for all of them. */
 const RECENT_MS = 60_000
 
+/**
+ * What no input can lack, but a damaged row can. Node.js would take an empty host for this machine, and the secret
+ * would go there.
+ */
+export function missingSettings(profile: Profile): SettingsFailure | undefined {
+  const missing = [
+    ...(profile.server.host === '' ? ['the server host'] : []),
+    ...(profile.senderEmailAddress === '' ? ['the sender email address'] : []),
+  ]
+  if (missing.length === 0) return undefined
+  const detail = `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing.`
+  return { source: 'settings', problem: 'incomplete', detail }
+}
+
 /** The active credential; null for profiles without authentication. */
 export async function openStored(
   profiles: Pick<Profiles, 'openCredential'>,
@@ -56,7 +70,7 @@ export async function openStored(
   const { type } = profile.authentication
   if (type === 'none') return { ok: true, value: null }
   try {
-    const opened = await profiles.openCredential(profile.id)
+    const opened = await profiles.openCredential(profile)
     if (opened !== undefined) return { ok: true, value: opened }
     const missing = { source: 'settings', problem: 'incomplete' } as const
     const what = type === 'basic' ? 'password' : 'client secret or certificate'

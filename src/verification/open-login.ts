@@ -6,6 +6,7 @@ import {
   expectation,
   type Login,
   type MailAccessDeps,
+  missingSettings,
   openStored,
   plainLogin,
   provenEnd,
@@ -20,6 +21,8 @@ export async function openLogin(
   wish: TokenWish,
 ): Promise<Outcome<Login>> {
   const { authentication } = profile
+  const incomplete = missingSettings(profile)
+  if (incomplete !== undefined) return { ok: false, failure: incomplete }
   const opened = await openStored(deps.profiles, profile)
   if (!opened.ok) return opened
   const credential = opened.value

@@ -37,18 +37,23 @@ export function createProfileMailer(deps: ProfileMailerDeps): ProfileMailer {
 
   return {
     async send(profileId, message, signal) {
-      const profile = profiles.get(profileId)
-      const { server } = profile
-
+      let profile = profiles.get(profileId)
       let access = await openLogin(deps, profile, { fresh: 'any', patient, signal })
       if (!access.ok) return failed(profile, access.failure, null)
       let login = access.value
       const submit = () =>
-        smtp.submit({ server, authentication: login.authentication, message, signal })
+        smtp.submit({
+          server: profile.server,
+          authentication: login.authentication,
+          message,
+          signal,
+        })
 
       let outcome = await submit()
       if (!outcome.ok && login.fromCache && isTokenRefused(outcome.failure)) {
         dropTokens(profile)
+        // The settings may have changed meanwhile, and their secret with them.
+        profile = profiles.get(profileId)
         access = await openLogin(deps, profile, { fresh: 'always', patient, signal })
         if (!access.ok) return failed(profile, access.failure, null)
         login = access.value

@@ -14,6 +14,7 @@ import {
   expectation,
   type Login,
   type MailAccessDeps,
+  missingSettings,
   openStored,
   plainLogin,
   provenEnd,
@@ -40,6 +41,11 @@ export async function proveLogin(
   const { profile, stage, wish } = request
   const { authentication } = profile
 
+  const incomplete = missingSettings(profile)
+  if (incomplete !== undefined) {
+    stage.fail('settingsComplete', incomplete)
+    return undefined
+  }
   const opened: Outcome<OpenedCredential | null> =
     request.credential === undefined
       ? await openStored(deps.profiles, profile)

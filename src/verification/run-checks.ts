@@ -1,11 +1,11 @@
 import type { Diagnosis } from '../diagnosis/index.ts'
 import { SECOND_MS, toIso } from '../platform/clock.ts'
 import { newId } from '../platform/ids.ts'
+import { createTimeLimit } from '../platform/time-limit.ts'
 import type { OpenedCredential, Profile } from '../profiles/index.ts'
 import { composeMessage, type SmtpClient, type SmtpProbeOptions } from '../smtp/index.ts'
 import type { Check, Report, VerifyReason } from './api.ts'
 import { type CheckList, createCheckList, plannedChecks } from './check-list.ts'
-import { createDeadline } from './deadline.ts'
 import {
   isTokenRefused,
   type Login,
@@ -56,7 +56,8 @@ export async function runChecks(deps: RunDeps, request: RunRequest): Promise<Run
   const stage = createStage({ profile, proof, clock, list })
   let message: Report['message'] = null
   {
-    using deadline = createDeadline({ clock, ms: timeoutMs, signal })
+    const reason = () => new Error('the time is over')
+    using deadline = createTimeLimit({ clock, ms: timeoutMs, reason, signal })
     try {
       message = await prove(deps, { ...request, sendTo, signal: deadline.signal }, stage)
     } catch (error) {

@@ -1,10 +1,10 @@
-import type { Kysely, Selectable } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import { Value } from 'typebox/value'
 import { Diagnosis } from '../diagnosis/index.ts'
-import { parseInstant } from '../platform/clock.ts'
+import { parseInstant, toIso } from '../platform/clock.ts'
 import { PosternError } from '../platform/errors.ts'
 import type { Storage, Tables } from '../storage/index.ts'
-import { Report, type ReportSummary } from './api.ts'
+import { Report, type ReportSummary, TokenFacts, VerifyReason } from './api.ts'
 import type { Health } from './verification.ts'
 
 export interface ReportStore {
@@ -56,13 +56,15 @@ export function createReportStore({ db }: Pick<Storage, 'db'>): ReportStore {
     async list(profileId, { limit, before }) {
       const rows = await db
         .selectFrom('report')
-        .select('body')
+        .select(['id', 'profile_id', 'reason', 'outcome', 'started_at', 'finished_at'])
+        .select([WITH_MESSAGE.as('with_message'), TOKEN_FACTS.as('token_facts')])
         .where('profile_id', '=', profileId)
         .$if(before !== undefined, (query) => query.where('started_at', '<', before ?? 0))
         .orderBy('started_at', 'desc')
+        .orderBy('id', 'desc')
         .limit(limit)
         .execute()
-      return rows.map(({ body }) => summarise(readReport(body)))
+      return rows.map(toSummary)
     },
 
     async get(id) {
@@ -187,13 +189,32 @@ function parse(text: string): unknown {
   }
 }
 
-function summarise(report: Report): ReportSummary {
-  const {
-    checks: _checks,
-    unproven: _unproven,
-    message: _message,
-    diagnosis: _diagnosis,
-    ...rest
-  } = report
-  return rest
+/** 1 or 0; also 0 when the body is damaged, which must not keep the others out of a list. */
+const WITH_MESSAGE = sql<number>`iif(json_valid(body), coalesce(body ->> '$.withMessage', 0), 0)`
+
+/** As JSON; null when there are none, or when the body is damaged. */
+const TOKEN_FACTS = sql<string | null>`iif(json_valid(body), body -> '$.tokenFacts', null)`
+
+type SummaryRow = Omit<Selectable<Tables['report']>, 'body' | 'diagnosis_code'> & {
+  with_message: number
+  token_facts: string | null
+}
+
+function toSummary(row: SummaryRow): ReportSummary {
+  return {
+    id: row.id,
+    profileId: row.profile_id,
+    reason: Value.Check(VerifyReason, row.reason) ? row.reason : 'schedule',
+    outcome: row.outcome,
+    startedAt: toIso(row.started_at),
+    finishedAt: toIso(row.finished_at),
+    durationMs: Math.max(0, row.finished_at - row.started_at),
+    withMessage: row.with_message === 1,
+    tokenFacts: readTokenFacts(row.token_facts),
+  }
+}
+
+function readTokenFacts(text: string | null): TokenFacts | null {
+  const value = text === null ? null : parse(text)
+  return Value.Check(TokenFacts, value) ? value : null
 }

@@ -14,6 +14,8 @@ export interface TestEmail {
 }
 
 export interface TestEmailDeps extends Omit<ProfileMailerDeps, 'patient'> {
+  /** Aborted when the agent can wait no longer. */
+  stop?: AbortSignal | undefined
   /** Of the agent, named in the mail. */
   version: string
   hostname: string
@@ -32,7 +34,8 @@ export function createTestEmail(deps: TestEmailDeps): TestEmail {
         now: startedAt,
         agent: { version, hostname },
       })
-      const result = await mailer.send(profileId, message, signal)
+      const ends = [signal, deps.stop].filter((end) => end !== undefined)
+      const result = await mailer.send(profileId, message, AbortSignal.any(ends))
       if (!result.ok) {
         throw new PosternError(
           `The test email was not sent. ${diagnosisSentence(result.diagnosis)}`,

@@ -65,6 +65,7 @@ test('the paths of this version are there', async () => {
       'GET /api/v1/alerts/{id}',
       'POST /api/v1/alerts/{id}/acknowledge',
       'POST /api/v1/alerts/{id}/silence',
+      'DELETE /api/v1/alerts/{id}/silence',
       'GET /api/v1/tokens',
       'POST /api/v1/tokens',
       'DELETE /api/v1/tokens/{id}',

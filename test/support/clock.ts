@@ -3,7 +3,10 @@ import type { Clock } from '../../src/platform/clock.ts'
 export interface FakeClock extends Clock {
   /** Moves time forward and wakes, in order, every sleeper whose time has come. */
   advance(ms: number): Promise<void>
+  /** Sets the clock, as a person or NTP does: no time passes, nobody wakes. */
   set(at: number): void
+  /** How much time has passed; setting the clock does not count. */
+  readonly elapsedMs: number
   /** How many callers sleep now. */
   readonly sleepers: number
   /** Resolves when at least `count` callers sleep. */
@@ -19,6 +22,7 @@ export const FAKE_NOW = globalThis.Date.parse('2026-11-23T10:00:00Z')
 
 export function createFakeClock(start = FAKE_NOW): FakeClock {
   let now = start
+  let elapsedMs = 0
   const sleepers = new Set<Sleeper>()
   const watchers = new Set<() => void>()
 
@@ -59,14 +63,19 @@ export function createFakeClock(start = FAKE_NOW): FakeClock {
           .filter((s) => s.wakeAt <= end)
           .sort((a, b) => a.wakeAt - b.wakeAt)[0]
         if (next === undefined) break
+        elapsedMs += Math.max(0, next.wakeAt - now)
         now = Math.max(now, next.wakeAt)
         next.wake()
       }
+      elapsedMs += end - now
       now = end
       await settle()
     },
     set(at) {
       now = at
+    },
+    get elapsedMs() {
+      return elapsedMs
     },
     get sleepers() {
       return sleepers.size

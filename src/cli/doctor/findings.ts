@@ -31,17 +31,21 @@ const EXIT_OF = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const satisfie
 >
 const OUTCOME_STATUS = { ok: 'ok', warning: 'warning', failed: 'critical' } as const
 const WARNING_DAYS = 14
+const MOST_REASONS = 5
+/** Entra itself says that the end has come: the typed date would contradict it. */
+const ENDED_CODES: readonly string[] = ['secret_expired', 'credential_ended']
 
 export function judge(examined: readonly Examined[], now: number): Findings {
   const profiles = examined.map(({ profile, report }): Finding => {
     const expiresAt = profile.credential?.expiresAt ?? null
     const soon = expiresAt !== null && daysLeft(expiresAt, now) <= WARNING_DAYS
     const status = OUTCOME_STATUS[report.outcome]
+    const hasEnded = ENDED_CODES.includes(report.diagnosis?.code ?? '')
     return {
       profile,
       report,
       status: status === 'ok' && soon ? 'warning' : status,
-      expiry: expiresAt === null ? null : expiryWords(expiresAt, now),
+      expiry: expiresAt === null || hasEnded ? null : expiryWords(expiresAt, now),
     }
   })
   const status = worst(profiles.map((finding) => finding.status))
@@ -90,7 +94,7 @@ export function renderDoctor(findings: Findings, coloured: boolean): string {
     ...report.unproven.map((text) => `  Not proven by this run: ${text}`),
     '',
   ])
-  return `${[...lines, summary(findings)].join('\n')}\n`
+  return `${[summary(findings), '', ...lines].join('\n').trimEnd()}\n`
 }
 
 function renderDiagnosis(diagnosis: Diagnosis): readonly string[] {
@@ -109,10 +113,17 @@ function secretName(type: string | undefined): string {
   return type === 'certificate' ? 'certificate' : type === 'password' ? 'password' : 'client secret'
 }
 
-/** The line that monitoring systems show. */
+/** The line that monitoring systems show: the worst profiles with their reasons. */
 function summary({ status, profiles }: Findings): string {
   if (profiles.length === 0) return 'UNKNOWN: no profile is stored yet.'
-  const bad = profiles.filter((finding) => finding.status !== 'ok').map(({ profile }) => profile.id)
-  const count = `${profiles.length} profile${profiles.length === 1 ? '' : 's'} verified`
-  return `${status.toUpperCase()}: ${count}${bad.length === 0 ? '' : `; look at ${bad.join(', ')}`}.`
+  const reasons = profiles
+    .filter((finding) => finding.status === status && status !== 'ok')
+    .slice(0, MOST_REASONS)
+    .map(({ profile, report, expiry }) => {
+      const warned = report.checks.find(({ outcome }) => outcome === 'warning')
+      const secret = `The ${secretName(profile.credential?.type)} ${expiry}.`
+      return `${profile.id}: ${report.diagnosis?.summary ?? warned?.evidence ?? secret}`
+    })
+  const count = `${profiles.length} profile${profiles.length === 1 ? '' : 's'} verified.`
+  return [`${status.toUpperCase()}:`, ...reasons, count].join(' ')
 }

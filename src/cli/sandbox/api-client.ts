@@ -3,7 +3,12 @@ import type { Secret } from '../../platform/secret.ts'
 
 /** Calls the agent as any other program does: over HTTP with a bearer token. */
 export interface ApiClient {
-  call(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown): Promise<ApiAnswer>
+  call(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<ApiAnswer>
 }
 
 export interface ApiAnswer {
@@ -18,12 +23,13 @@ export function createApiClient(deps: {
   signal: AbortSignal
 }): ApiClient {
   return {
-    async call(method, path, body) {
+    async call(method, path, body, headers = {}) {
       const response = await fetch(`${deps.url}/api/v1/${path}`, {
         method,
         headers: {
           authorization: `Bearer ${deps.token.reveal()}`,
           ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
         signal: deps.signal,

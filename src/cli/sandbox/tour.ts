@@ -57,10 +57,15 @@ export async function showMainJob(deps: {
   narrator.done('It arrived in the simulated inbox', `for ${arrived.envelope.to.join(', ')}`)
 
   narrator.heading('4. Watch the secret')
-  const alert = await inbox.waitFor((m) => m.envelope.to.includes(ERROR_ADDRESS), wait)
+  const isFirstRun = existing.status === 404
+  // A later run on the same data folder: people were told before, and are not told again.
+  const mail = isFirstRun
+    ? await inbox.waitFor((m) => m.envelope.to.includes(ERROR_ADDRESS), wait)
+    : undefined
   const [open] = readAlerts(expectOk(await api.call('GET', 'alerts?state=open')))
   if (open !== undefined) narrator.warned('An alert is open', open.summary)
-  narrator.done('Its mail arrived at the error address', `for ${alert.envelope.to.join(', ')}`)
+  if (mail === undefined) narrator.note('Its mail went to the error address in an earlier run.')
+  else narrator.done('Its mail arrived at the error address', `for ${mail.envelope.to.join(', ')}`)
 }
 
 /** Creates the profile, or brings the one of an earlier run to this tenant's ports. Returns the secret's last day. */
@@ -93,7 +98,8 @@ async function storeProfile(deps: {
   }
   if (existing.status === 404) expectOk(await api.call('POST', 'profiles', profile))
   else if (existing.status === 200) {
-    expectOk(await api.call('PUT', `profiles/${SANDBOX_PROFILE_ID}`, profile))
+    const seen = { 'if-match': existing.headers.get('etag') ?? '*' }
+    expectOk(await api.call('PUT', `profiles/${SANDBOX_PROFILE_ID}`, profile, seen))
   } else {
     throw new PosternError(`The agent answered with status ${existing.status}.`, {
       kind: 'unavailable',

@@ -84,3 +84,12 @@ test('records are read newest first, page by page, by what they are about', asyn
   expect(await ids({ targetId: 'a', before: 4 })).toEqual([3, 1])
   expect(await ids({ targetType: 'token' })).toEqual([])
 })
+
+test('a damaged record shows without its change and hides no other', async () => {
+  await using access = await startAccess()
+  await access.audit.record({ actor: TESTER, action: 'a', target, after: { name: 'a' } })
+  await access.audit.record({ actor: TESTER, action: 'b', target, after: { name: 'b' } })
+  await access.storage.db.updateTable('audit').set({ change: '{' }).where('id', '=', 1).execute()
+  const entries = await access.audit.list({ limit: 9 })
+  expect(entries.map(({ change }) => change)).toEqual([{ after: { name: 'b' } }, null])
+})

@@ -12,7 +12,7 @@ async function serve() {
       authenticate: access.authenticator.authenticate,
     }),
   )
-  const admin = (await access.tokens.ensureFirst()) ?? ''
+  const admin = (await access.tokens.ensureFirst(() => {})) ?? ''
   const held = closers.move()
   return {
     ...server,

@@ -45,7 +45,7 @@ export function profileOf(id: string, changes: Partial<Profile> = {}): Profile {
     subjectPrefix: `[${id}] `,
     errorEmailAddress: `it-${id}@contoso.com`,
     server: { host: 'smtp.office365.com', port: 587, security: 'starttls' },
-    authentication: { type: 'basic', username: 'alerts@contoso.com' },
+    authentication: { type: 'basic', username: `${id}@contoso.com` },
     credential: null,
     warnings: [],
     ...changes,

@@ -226,6 +226,87 @@ describe('alerts', () => {
     expect(bench.mails()).toHaveLength(1)
   })
 
+  it('gives the all-clear when the silence ends, to those who were told before it', async () => {
+    await using bench = await createBench()
+    await bench.put(profileOf('default'))
+    await bench.alerts.open(problemOf())
+    await bench.deliver()
+    bench.mails()
+    const { id } = only(await bench.alerts.list({ limit: 9 }))
+    const until = toIso(START + 6 * HOUR_MS)
+    await bench.alerts.silence(id, { until, reason: 'Known' }, OPERATOR)
+    await bench.alerts.resolve('verification:default', 'Fine.')
+    await bench.restart()
+    await bench.pass(5 * HOUR_MS)
+    expect(bench.mails()).toEqual([])
+    await bench.pass(1 * HOUR_MS)
+    expect(bench.subjects()).toEqual(['[default] Resolved: profile “default” can send mail again'])
+  })
+
+  it.each([false, true])(
+    'speaks at once when its silence is ended (resolved: %s)',
+    async (over) => {
+      await using bench = await createBench()
+      await bench.put(profileOf('default'))
+      await bench.alerts.open(problemOf())
+      if (over) await bench.deliver()
+      const { id } = only(await bench.alerts.list({ limit: 9 }))
+      await bench.alerts.silence(id, { until: '2026-12-05', reason: 'Known' }, OPERATOR)
+      if (over) await bench.alerts.resolve('verification:default', 'Fine.')
+      bench.mails()
+      await bench.deliver()
+      expect(bench.mails()).toEqual([])
+      const alert = await bench.alerts.unsilence(id, OPERATOR)
+      await bench.alerts.unsilence(id, OPERATOR)
+      expect(alert).toMatchObject({
+        state: over ? 'resolved' : 'open',
+        silencedUntil: null,
+        silenceReason: null,
+      })
+      await bench.deliver()
+      expect(bench.mails()).toHaveLength(1)
+      expect(bench.audited.map(({ action }) => action)).toEqual([
+        'alert.silenced',
+        'alert.unsilenced',
+      ])
+      expect(bench.audited[1]).toMatchObject({
+        actor: OPERATOR,
+        before: { silenceReason: 'Known' },
+        after: { silencedUntil: null },
+      })
+    },
+  )
+
+  it('drops an all-clear that still waits when the problem comes back as a new alert', async () => {
+    await using bench = await createBench()
+    await bench.put(profileOf('default'))
+    await bench.alerts.open(problemOf())
+    await bench.deliver()
+    bench.mails()
+    bench.answer = () => diagnosisOf('busy')
+    await bench.alerts.resolve('verification:default', 'Fine.')
+    await bench.pass(2 * HOUR_MS)
+    bench.answer = () => null
+    await bench.alerts.open(problemOf())
+    await bench.pass(2 * HOUR_MS)
+    expect(bench.subjects()).toEqual(['[default] Profile “default” cannot send mail.'])
+  })
+
+  it('tells what could not be mailed to the present reader, or to nobody', async () => {
+    await using bench = await createBench()
+    await bench.put(profileOf('default'))
+    bench.answer = () => diagnosisOf('busy')
+    await bench.alerts.open(problemOf())
+    await bench.deliver()
+    await bench.alerts.resolve('verification:default', 'Fine.')
+    bench.answer = () => null
+    await bench.put(profileOf('default', { errorEmailAddress: 'new@contoso.com' }))
+    await bench.deliver()
+    const mail = only(bench.mails())
+    expect(mail.to).toEqual(['new@contoso.com'])
+    expect(mail.text).toContain('This could not be mailed before')
+  })
+
   it.each(['tomorrow', '2026-11-23', '2026-11-23T09:59:59Z', '2028-01-01', ''])(
     'does not take %j as the end of a silence',
     async (until) => {

@@ -8,6 +8,7 @@ import {
   reminded,
   resolved,
   silenced,
+  unsilenced,
   updated,
 } from '../../../src/alerts/life.ts'
 import { retryDelayMs } from '../../../src/alerts/pacing.ts'
@@ -38,7 +39,7 @@ function failed(alert: StoredAlert, now: number): StoredAlert {
     .reduce((next, { id }) => attempted(next, id, { ok: false, error: 'no' }, moment(now)), alert)
 }
 const told = () => delivered(open(), START)
-const end = (alert: StoredAlert, now: number) => resolved(alert, 'It works again.', now, newId)
+const end = (alert: StoredAlert, now: number) => resolved(alert, 'It works again.', moment(now))
 
 /** `open | opened delivered, reminder pending`, with the minutes until a pending mail is due. */
 function shown(alert: StoredAlert, now: number): string {
@@ -174,16 +175,69 @@ describe('the life of an alert', () => {
       'resolved | opened delivered | resolved in 0',
     ],
     [
-      'ends without any mail when the first one never left',
-      () => end(failed(open(), START), START + 5 * M),
+      'ends without any mail when nobody tried to send one',
+      () => end(open(), START + 5 * M),
       5 * M,
       'resolved | opened abandoned',
     ],
     [
-      'ends in silence while it is silenced',
+      'tells what happened in one mail when the first one could not leave in time',
+      () => end(failed(failed(open(), START), START + M), START + 5 * M),
+      5 * M,
+      'resolved | opened abandoned | resolved in 0',
+    ],
+    [
+      'tells it also when the first mail was on its way at the end and failed then',
+      () => {
+        const alert = open()
+        const first = alert.notifications[0]?.id ?? ''
+        const failure = { ok: false, error: 'no' } as const
+        return attempted(end(alert, START), first, failure, moment(START + M))
+      },
+      M,
+      'resolved | opened abandoned | resolved in 0',
+    ],
+    [
+      'tells nothing of its end when another alert tells it',
+      () => resolved(failed(open(), START), 'Folded.', moment(START + 5 * M), { quietly: true }),
+      5 * M,
+      'resolved | opened abandoned',
+    ],
+    [
+      'tells every reader once: the end to those who were told, what happened to the others',
+      () => {
+        const alert = open(problemOf(), START, ['a@contoso.com', 'b@contoso.com', 'c@contoso.com'])
+        const [a, b, c] = alert.notifications.map(({ id }) => id)
+        const toA = attempted(alert, a ?? '', { ok: true, by: 'p' }, moment(START))
+        const toB = attempted(toA, b ?? '', { ok: false, error: 'no' }, moment(START))
+        const toC = attempted(toB, c ?? '', { ok: false, abandon: 'gone' }, moment(START))
+        return end(toC, START + 5 * M)
+      },
+      5 * M,
+      'resolved | opened delivered | opened abandoned | opened abandoned | resolved in 0 | resolved in 0',
+    ],
+    [
+      'keeps its all-clear while it is silenced',
       () => end(silenced(told(), START + DAILY, 'known'), START + 5 * M),
       5 * M,
-      'resolved | opened delivered',
+      'resolved | opened delivered | resolved in 0',
+    ],
+    [
+      'tries an all-clear at least for a week after a silence of a month',
+      () => failed(end(silenced(told(), START + 30 * DAILY, 'x'), START), START + 31 * DAILY),
+      31 * DAILY,
+      'resolved | opened delivered | resolved in 1',
+    ],
+    [
+      'is reminded again when its silence is ended early',
+      () =>
+        reminded(
+          unsilenced(silenced(told(), START + 9 * DAILY, 'known')),
+          moment(START + DAILY),
+          DAILY,
+        ),
+      DAILY,
+      'open | opened delivered | reminder in 0',
     ],
     [
       'gives the all-clear after a mail that was on its way when the problem ended',
@@ -265,6 +319,21 @@ describe('the life of an alert', () => {
   ]
   it.each(table)('%s', (_title, make, after, expected) => {
     expect(shown(make(), START + after)).toBe(expected)
+  })
+
+  it.each([
+    ['none', () => open(problemOf(), START, [])],
+    ['pending', () => failed(open(), START)],
+    ['delivered', () => told()],
+    ['abandoned', () => end(open(), START)],
+  ] as const)('shows its mail as %s', (state, make) => {
+    expect(viewOf(make(), START).notification.state).toBe(state)
+  })
+
+  it('says why a mail was abandoned', () => {
+    const { notification } = viewOf(end(open(), START), START)
+    expect(notification.recipient).toBe('it@contoso.com')
+    expect(notification.lastError).toContain('ended before this mail could leave')
   })
 
   it('becomes unacknowledged when it grows worse', () => {

@@ -20,7 +20,7 @@ async function serve(bench: AlertsBench) {
   })
   await app.register(alertRoutes({ alerts: bench.alerts }), { prefix: '/api/v1' })
   return {
-    async call(method: 'GET' | 'POST', path: string, scope: string, payload?: object) {
+    async call(method: 'GET' | 'POST' | 'DELETE', path: string, scope: string, payload?: object) {
       const url = `/api/v1${path}`
       const headers = { authorization: scope }
       const response = await app.inject({ method, url, headers, ...(payload && { payload }) })
@@ -32,6 +32,18 @@ async function serve(bench: AlertsBench) {
 }
 
 describe('the routes of alerts', () => {
+  it('declare the answer of acting on a resolved alert', async () => {
+    await using bench = await createBench()
+    const app = Fastify()
+    const declared: string[] = []
+    app.addHook('onRoute', ({ method, url, schema }) => {
+      if (Object.hasOwn(schema?.response ?? {}, '409')) declared.push(`${method} ${url}`)
+    })
+    await app.register(alertRoutes({ alerts: bench.alerts }))
+    await app.close()
+    expect(declared).toEqual(['POST /alerts/:id/acknowledge', 'POST /alerts/:id/silence'])
+  })
+
   it('show the alerts and let an operator acknowledge and silence them', async () => {
     await using bench = await createBench()
     await bench.put(profileOf('default'))
@@ -54,9 +66,14 @@ describe('the routes of alerts', () => {
       silencedUntil: '2026-12-01T00:00:00.000Z',
       silenceReason: 'Maintenance',
     })
+    expect(await api.call('DELETE', `${path}/silence`, 'operator')).toMatchObject({
+      state: 'acknowledged',
+      silencedUntil: null,
+    })
     expect(bench.audited.map(({ action, actor }) => `${action} ${actor.id}`)).toEqual([
       `alert.acknowledged ${OPERATOR.id}`,
       `alert.silenced ${OPERATOR.id}`,
+      `alert.unsilenced ${OPERATOR.id}`,
     ])
   })
 
@@ -74,6 +91,7 @@ describe('the routes of alerts', () => {
     expect(await codeOf('POST', `${path}/silence`, 'monitor', {})).toEqual({
       code: 'scope_missing',
     })
+    expect(await codeOf('DELETE', `${path}/silence`, 'monitor')).toEqual({ code: 'scope_missing' })
     expect(await codeOf('GET', '/alerts/none', 'monitor')).toEqual({ code: 'alert_not_found' })
     expect(
       await codeOf('POST', `${path}/silence`, 'operator', { until: 'x', reason: 'y' }),

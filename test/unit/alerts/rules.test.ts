@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { CLOUDS } from '../../../src/entra/index.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../../src/platform/clock.ts'
 import type { Profile } from '../../../src/profiles/profile.ts'
 import type { Report } from '../../../src/verification/index.ts'
@@ -86,19 +87,25 @@ describe('alerts about verification', () => {
     expect(await openOf(bench)).toEqual([])
     expect(bench.subjects()).toEqual([
       '[default] Profile “default” cannot send mail. Summary of auth_refused.',
-      '[default] Resolved: Profile “default” cannot send mail. Summary of auth_refused.',
+      '[default] Resolved: profile “default” can send mail again',
     ])
   })
 
-  it('drop mail and all-clear alike when the profile works again before the mail could leave', async () => {
+  it('tell in one mail what happened when none could leave before the profile works again', async () => {
     await using bench = await createBench()
     await bench.put(profileOf('default'))
     bench.alerts.start()
     await bench.verified('default', 'failing', diagnosisOf('auth_refused'))
     expect(bench.alerts.summaryOf('default')).toEqual({ open: 1, undelivered: 1 })
     await bench.verified('default', 'ok')
-    expect(bench.mails()).toEqual([])
+    const mails = bench.mails()
+    expect(mails.map(({ subject, through }) => `${through}: ${subject}`)).toEqual([
+      'default: [default] Resolved: profile “default” can send mail again',
+    ])
+    expect(mails[0]?.text).toContain('This could not be mailed before; it works again.')
     expect(await openOf(bench)).toEqual([])
+    await bench.pass(3 * HOUR_MS)
+    expect(bench.mails()).toEqual([])
   })
 
   it('send what waits for the same address as soon as a sibling works', async () => {
@@ -180,6 +187,12 @@ describe('the alert about the network', () => {
     bench.events.emit('network.recovered', { at: bench.clock.now() })
     await bench.verified('a', 'ok')
     expect(await openOf(bench)).toEqual([])
+    // Nobody could be told in time: whoever has a way now is told of the network, and of no profile.
+    const told = bench.mails()
+    expect(told.map(({ to, subject }) => `${to}: ${subject}`)).toEqual([
+      'it-a@contoso.com: [a] Resolved: the servers can be reached again',
+    ])
+    expect(told[0]?.text).toContain('None of the profiles reached its servers from')
     // b fails as before, which changes nothing in its health.
     bench.events.emit('verification.completed', {
       report: REPORT,
@@ -248,7 +261,7 @@ describe('the alert about a credential', () => {
       `[default] ${secret} ends in 3 days, on 2026-12-05 (UTC).`,
       'credentialEnded critical default',
       `[default] ${secret} ended on 2026-12-05 (UTC).`,
-      `[default] Resolved: ${secret} ended on 2026-12-05 (UTC).`,
+      '[default] Resolved: the credential of profile “default” is valid again',
     ])
   })
 
@@ -334,6 +347,46 @@ describe('the alert about a credential', () => {
   })
 })
 
+describe('the mail about a credential', () => {
+  it('says why, who must act, what to do, and where the new secret is entered', async () => {
+    await using bench = await createBench()
+    const authentication = {
+      type: 'exchangeOnline',
+      cloudId: 'worldwide',
+      cloud: CLOUDS.worldwide,
+      tenantId: 'contoso.com',
+      clientId: '11111111-2222-3333-4444-555555555555',
+      username: null,
+      applicationRbac: false,
+    } as const
+    await bench.put(withSecret('2026-12-05T23:59:59.999Z', { authentication }))
+    await bench.rules.start()
+    await bench.deliver()
+    const text = bench.mails()[0]?.text ?? ''
+    for (const part of [
+      'Cause:\nMicrosoft refuses a client secret after its end',
+      'Who must act:\nthe Entra administrator',
+      'What to do:\nThe Entra administrator makes a new client secret',
+      'In a shell:\n    az ad app credential reset --id',
+      'Open:\n    https://',
+      'PUT /api/v1/profiles/default',
+      'README, “Replace the secret”',
+    ]) {
+      expect(text).toContain(part)
+    }
+  })
+
+  it('names the settings file where the profile is managed there', async () => {
+    await using bench = await createBench()
+    await bench.put(withSecret('2026-12-05', { managed: true }))
+    await bench.rules.start()
+    await bench.deliver()
+    const text = bench.mails()[0]?.text ?? ''
+    expect(text).toContain('settings file')
+    expect(text).not.toContain('PUT')
+  })
+})
+
 describe('other alerts', () => {
   it('tell of a secret that cannot be read, once, and end when it is entered again', async () => {
     await using bench = await createBench()
@@ -353,7 +406,10 @@ describe('other alerts', () => {
     await bench.settle()
     expect(await openOf(bench)).toEqual(['settingsFile warning null'])
     await bench.deliver()
-    expect(bench.mails()[0]?.text).toContain(problems[0])
+    const text = bench.mails()[0]?.text ?? ''
+    for (const part of ['Cause:', 'Who must act:\nthe operator', 'What to do:', problems[0]]) {
+      expect(text).toContain(part)
+    }
     bench.events.emit('sync.applied', { file: 'postern.yaml' })
     await bench.settle()
     expect(await openOf(bench)).toEqual([])
@@ -375,3 +431,46 @@ const REPORT: Report = {
   message: null,
   tokenFacts: null,
 }
+
+describe('alerts about a replacement of the credential', () => {
+  const refused = diagnosisOf('secret_wrong')
+  const cases = {
+    'a new credential that was refused': (bench: AlertsBench) =>
+      bench.events.emit('credential.refused', {
+        profileId: 'default',
+        credentialId: 'c2',
+        diagnosis: refused,
+      }),
+    'a renewal that failed': (bench: AlertsBench) =>
+      bench.events.emit('credential.renewal_failed', {
+        profileId: 'default',
+        detail: 'Microsoft Graph refused the new secret.',
+        diagnosis: null,
+      }),
+    'a fallback that had to help': (bench: AlertsBench) =>
+      bench.events.emit('credential.fallback_used', {
+        profile: profileOf('default'),
+        refused: secretOf({}),
+        reason: 'AADSTS7000215',
+      }),
+  }
+  it.each(Object.entries(cases))('tell of %s, until a new one is in use', async (_, happen) => {
+    await using bench = await createBench()
+    await bench.put(withSecret(null))
+    happen(bench)
+    await bench.settle()
+    expect(await openOf(bench)).toEqual(['credentialReplacement warning default'])
+    bench.events.emit('credential.activated', { profileId: 'default', credentialId: 'c3' })
+    await bench.settle()
+    expect(await openOf(bench)).toEqual([])
+  })
+
+  it('end when a person enters another credential', async () => {
+    await using bench = await createBench()
+    await bench.put(withSecret(null))
+    cases['a renewal that failed'](bench)
+    await bench.settle()
+    await saved(bench, withSecret(null))
+    expect(await openOf(bench)).toEqual([])
+  })
+})

@@ -107,6 +107,10 @@ test('variables that Kubernetes injects for a service named postern are ignored'
     POSTERN_SERVICE_HOST: '10.0.0.1',
     POSTERN_PORT: 'tcp://10.0.0.1:8587',
     POSTERN_PORT_8587_TCP_ADDR: '10.0.0.1',
+    POSTERN_RELAY_SERVICE_HOST: '10.0.0.2',
+    POSTERN_RELAY_SERVICE_PORT_SMTP: '2587',
+    POSTERN_RELAY_PORT: 'tcp://10.0.0.2:2587',
+    POSTERN_RELAY_PORT_2587_TCP_PROTO: 'tcp',
   }
   expect(problemsOf(env)).toEqual({})
 })

@@ -27,6 +27,19 @@ describe('days left', () => {
     expect(daysLeft(at(end), at(now))).toBe(expected)
   })
 
+  const END_OF_DAY = '2027-05-01T23:59:59.999Z'
+  it.each([
+    ['2027-04-30T23:59:59.999Z', 1, 1, 'ends in 1 day, on 2027-05-01 (UTC)'],
+    ['2027-05-01T00:00:00Z', 0, 1, 'ends today, on 2027-05-01 (UTC)'],
+    ['2027-05-01T23:59:59.998Z', 0, 1, 'ends today, on 2027-05-01 (UTC)'],
+    ['2027-05-02T00:00:00Z', -1, 0, 'ended 1 day ago, on 2027-05-01 (UTC)'],
+  ])('lets a secret live to the end of its last day: at %s', (now, days, threshold, words) => {
+    const [end, instant] = [at(END_OF_DAY), at(now)]
+    expect(daysLeft(end, instant)).toBe(days)
+    expect(dueThreshold(end, instant)).toBe(threshold)
+    expect(expiryWords(end, instant)).toBe(words)
+  })
+
   it('names the most urgent threshold that has been reached', () => {
     const end = at('2027-05-01T12:00:00Z')
     const seen = ['03-31', '04-01', '04-16', '04-17', '04-24', '04-28', '04-30', '05-01'].map(

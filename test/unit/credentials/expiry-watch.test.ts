@@ -29,6 +29,46 @@ describe('the expiry watch', () => {
     ])
   })
 
+  it('announces the end only after the last day of a secret that lives to its end', async () => {
+    await using bench = await createBench()
+    await bench.put(profileOf('default', credentialOf('c1', at(`${END_DAY}T23:59:59.999Z`))))
+    const seen: string[] = []
+    for (let hours = -30; hours <= 30; hours++) {
+      bench.clock.set(at(END_DAY) + hours * HOUR_MS)
+      await bench.watch.scan()
+      for (const news of bench.news()) seen.push(`${hours}: ${news}`)
+    }
+    expect(seen).toEqual([
+      '-30: expiring 3 default',
+      '-24: expiring 1 default',
+      '24: expired typed default',
+    ])
+  })
+
+  it.each([2, 20, 29])(
+    'announces each true day after a clock that ran %i days ahead was corrected',
+    async (ahead) => {
+      await using bench = await createBench()
+      await bench.put(profileOf('default', credentialOf('c1', at(END_DAY))))
+      bench.clock.set(daysBefore(31) + ahead * DAY_MS)
+      await bench.watch.scan()
+      bench.news()
+      const seen: string[] = []
+      for (let days = 31; days >= 0; days--) {
+        bench.clock.set(at(END_DAY) - days * DAY_MS)
+        await bench.watch.scan()
+        for (const news of bench.news()) seen.push(`${days}: ${news}`)
+      }
+      expect(seen.filter((each) => !each.startsWith('30'))).toEqual([
+        '14: expiring 14 default',
+        '7: expiring 7 default',
+        '3: expiring 3 default',
+        '1: expiring 1 default',
+        '0: expired typed default',
+      ])
+    },
+  )
+
   it('announces only the most urgent threshold after downtime, and the passed ones never', async () => {
     await using bench = await createBench()
     await bench.put(profileOf('default', credentialOf('c1', at(END_DAY))))

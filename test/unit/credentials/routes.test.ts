@@ -34,7 +34,7 @@ describe('PUT profiles/{id}/credential', () => {
     expect(answer.statusCode).toBe(200)
     expect(answer.json()).toMatchObject({
       credentials: [
-        { state: 'active', hint: 'Xyz', expiresAt: '2027-10-01T00:00:00.000Z', refusedAt: null },
+        { state: 'active', hint: 'Xyz', expiresAt: '2027-10-01T23:59:59.999Z', refusedAt: null },
         { state: 'fallback', hint: 'Abc' },
       ],
       proof: { state: 'active', attempts: 1, diagnosis: null },

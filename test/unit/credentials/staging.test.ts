@@ -181,7 +181,10 @@ describe('A new credential', () => {
     }, 'ok')
     expect(await put(bench)).toBe(true)
     expect(bench.proven).toHaveLength(2)
-    expect(profiles.get('default')).toMatchObject({ subjectPrefix: 'changed', version: 3 })
+    expect(profiles.get('default')).toMatchObject({
+      subjectPrefix: 'changed',
+      version: FAKE_NOW + 2,
+    })
   })
 
   it('is left alone when the profile is removed', async () => {
@@ -221,7 +224,7 @@ describe('A fallback', () => {
     bench.staging.start()
     await bench.rig.clock.advance(10 * 24 * 60 * MINUTE_MS)
     expect(states(bench)).toEqual(['active Xyz', 'fallback Abc'])
-    bench.rig.clock.set(new globalThis.Date('2027-05-01T00:00:01Z').getTime())
+    bench.rig.clock.set(new globalThis.Date('2027-05-02T00:00:01Z').getTime())
     await bench.rig.clock.advance(60 * MINUTE_MS)
     expect(states(bench)).toEqual(['active Xyz'])
     expect((await actions(bench)).at(-1)).toBe('credential.fallback_removed')

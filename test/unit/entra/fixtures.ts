@@ -117,7 +117,7 @@ export async function startEntra(options: {
     transport,
     clock,
     log: capture.log,
-    monotonicMs: () => monotonic,
+    monotonicMs: () => clock.elapsedMs + monotonic,
   })
   const request = {
     cloud: cloudAt(server.origin),

@@ -241,6 +241,30 @@ describe('after a refusal', () => {
     expect((await entra.source.acquire(entra.request)).ok).toBe(true)
   })
 
+  test('a pause that Entra asked for holds for every secret, and outlives a change of the settings', async () => {
+    const busy = { ...refusal(90055, { status: 429 }), headers: { 'retry-after': '300' } }
+    await using entra = await startEntra({ answers: [busy] })
+    await entra.source.acquire(entra.request)
+    entra.source.drop(entra.request.tenantId, entra.request.clientId)
+    const other = { ...entra.request, clientSecret: new Secret('another-secret') }
+    for (const request of [entra.request, other]) {
+      expect(await entra.source.acquire(request, { fresh: true, patient: true })).toMatchObject({
+        ok: false,
+        failure: { codes: [90055], retryAfterMs: 300_000 },
+      })
+    }
+    expect(entra.server.requests).toHaveLength(1)
+  })
+
+  test.each([-3_600_000, 7_200_000])('a clock set by %i ms does not end a pause', async (jump) => {
+    const busy = { ...refusal(90055, { status: 429 }), headers: { 'retry-after': '600' } }
+    await using entra = await startEntra({ answers: [busy] })
+    await entra.source.acquire(entra.request)
+    entra.clock.set(entra.clock.now() + jump)
+    expect((await entra.source.acquire(entra.request)).ok).toBe(false)
+    expect(entra.server.requests).toHaveLength(1)
+  })
+
   test('a broken network is tried again at once, since it was no refusal', async () => {
     await using entra = await startEntra({ answers: ['reset', issued()] })
     expect((await entra.source.acquire(entra.request)).ok).toBe(false)

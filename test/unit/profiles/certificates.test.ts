@@ -51,7 +51,7 @@ describe('A certificate', () => {
     expect(profile.credential?.expiresAt).toBe(certificateFactsOf(pair.certificate)?.notAfter)
     expect(profile.warnings).toEqual([])
     await using again = await rig.reopen()
-    const opened = await again.profiles.openCredential('default')
+    const opened = await again.profiles.openCredential(again.profiles.get('default'))
     expect(opened).toMatchObject({ type: 'certificate', certificate: pair.certificate })
     expect(opened?.type === 'certificate' && opened.privateKey.reveal()).toBe(
       pair.privateKey.reveal(),

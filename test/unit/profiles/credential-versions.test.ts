@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { DAY_MS, parseInstant } from '../../../src/platform/clock.ts'
+import { DAY_MS, parseEnd } from '../../../src/platform/clock.ts'
 import { toView } from '../../../src/profiles/index.ts'
 import { FAKE_NOW } from '../../support/clock.ts'
 import { revealed } from '../../support/revealed.ts'
@@ -59,7 +59,9 @@ describe('A staged credential', () => {
     await using again = await rig.reopen()
     expect(again.profiles.credentials('default')).toContainEqual(staged)
     expect(staged).toMatchObject({ sendTo: 'it@contoso.com', keyId: 'key', state: 'staged' })
-    expect(await again.profiles.openCredential('default', 'staged')).toMatchObject({
+    expect(
+      await again.profiles.openCredential(again.profiles.get('default'), 'staged'),
+    ).toMatchObject({
       credentialId: staged.id,
     })
   })
@@ -164,6 +166,16 @@ describe('A staged credential', () => {
     ])
   })
 
+  it('is forgotten when the tenant changes, also when the active one is entered again', async () => {
+    await using rig = await createRig()
+    await rig.profiles.create(profileInput(), ALICE)
+    await stage(rig)
+    const authentication = exchangeOnline({ tenantId: 'fabrikam.com' })
+    await rig.profiles.replace('default', profileInput({ authentication }), SAVE)
+    expect(states(rig)).toEqual([['active', 'Abc']])
+    expect(await revealed(rig.profiles, 'default')).toBe(SECRET_VALUE)
+  })
+
   it('of a profile without a secret is forgotten when the tenant changes', async () => {
     await using rig = await createRig()
     await rig.profiles.create(profileInput({ authentication: withoutSecret() }), ALICE)
@@ -181,14 +193,15 @@ describe('Activating a staged credential', () => {
     await switched(rig)
     const profile = rig.profiles.get('default')
     expect(profile).toMatchObject({
-      version: 2,
-      credential: { hint: 'Xyz', expiresAt: parseInstant('2027-10-01'), expirySource: 'typed' },
+      version: FAKE_NOW + 1,
+      credential: { hint: 'Xyz', expiresAt: parseEnd('2027-10-01'), expirySource: 'typed' },
     })
     expect(await revealed(rig.profiles, 'default')).toBe(OTHER_SECRET)
     expect(rig.news.at(-1)).toMatchObject({
       name: 'profile.changed',
-      payload: { connectionChanged: true, secretChanged: true, previous: { version: 1 } },
+      payload: { connectionChanged: true, secretChanged: true, previous: { version: FAKE_NOW } },
     })
+    expect(rig.saved).toEqual(['default changed', 'default changed'])
     await using again = await rig.reopen()
     expect(states(again)).toEqual([
       ['active', 'Xyz'],
@@ -198,6 +211,23 @@ describe('Activating a staged credential', () => {
     expect((await again.auditEntries())[0]).toMatchObject({
       action: 'credential.activated',
       actor: { name: 'Alice' },
+    })
+  })
+
+  it('hands no credential to who has read the profile before', async () => {
+    await using rig = await createRig()
+    const old = await rig.profiles.create(profileInput(), ALICE)
+    const { id } = await stage(rig)
+    expect(await rig.profiles.openCredential(old, 'staged')).toMatchObject({ credentialId: id })
+    await rig.profiles.activateStaged('default', { credentialId: id, actor: ALICE })
+    for (const state of ['active', 'fallback'] as const) {
+      await expect(rig.profiles.openCredential(old, state)).rejects.toMatchObject({
+        code: 'profile_changed',
+      })
+    }
+    const now = rig.profiles.get('default')
+    expect(await rig.profiles.openCredential(now, 'fallback')).toMatchObject({
+      credentialId: old.credential?.id,
     })
   })
 

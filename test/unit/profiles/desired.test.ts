@@ -86,9 +86,9 @@ describe('A desired state', () => {
     await expect(rig.profiles.applyDesired(next, FILE)).rejects.toMatchObject({
       code: 'profile_changed',
     })
-    expect(rig.profiles.get('a')).toMatchObject({ subjectPrefix: '[Process] ', version: 1 })
+    expect(rig.profiles.get('a')).toMatchObject({ subjectPrefix: '[Process] ', version: FAKE_NOW })
     await rig.profiles.applyDesired(next, FILE)
-    expect(rig.profiles.list().map(({ version }) => version)).toEqual([2, 10])
+    expect(rig.profiles.list().map(({ version }) => version)).toEqual([FAKE_NOW + 1, 10])
   })
 
   it('makes profiles read-only elsewhere, and says where to change them', async () => {

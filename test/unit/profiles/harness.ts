@@ -32,6 +32,8 @@ export interface Rig extends AsyncDisposable {
   readonly events: EventBus<ProfileEvents & CredentialEvents>
   readonly news: readonly News[]
   names(): readonly string[]
+  /** Which profiles were told as saved, `default changed` or `default unchanged`. */
+  readonly saved: string[]
   auditEntries(): Promise<readonly AuditEntry[]>
   /** The same data folder, opened anew. */
   reopen(options?: RigOptions): Promise<Rig>
@@ -74,6 +76,10 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     (payload) => void news.push({ name: 'credential.fallback_used', payload }),
   )
   events.on('credential.ended', (payload) => void news.push({ name: 'credential.ended', payload }))
+  const saved: string[] = []
+  events.on('profile.saved', ({ profile, changed }) => {
+    saved.push(`${profile.id} ${changed ? 'changed' : 'unchanged'}`)
+  })
   const profiles = await createProfiles({
     storage,
     audit,
@@ -92,6 +98,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     captured,
     events,
     news,
+    saved,
     names: () => news.map(({ name }) => name),
     auditEntries: () => audit.list({ limit: 100 }),
     async reopen(changed = {}) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { PosternError } from '../../../src/platform/errors.ts'
 import { toView } from '../../../src/profiles/index.ts'
+import { FAKE_NOW } from '../../support/clock.ts'
 import { revealed } from '../../support/revealed.ts'
 import {
   ALICE,
@@ -39,7 +40,7 @@ describe('Profiles', () => {
     await using again = await rig.reopen()
     expect(again.profiles.list().map(toView)).toEqual(before)
     expect(await revealed(again.profiles, 'zeta')).toBe(SECRET_VALUE)
-    expect(await again.profiles.openCredential('alpha')).toBeUndefined()
+    expect(await again.profiles.openCredential(again.profiles.get('alpha'))).toBeUndefined()
     expect(again.profiles.get('zeta').authentication).toMatchObject({
       cloudId: 'worldwide',
       cloud: { authority: 'https://login.microsoftonline.com' },
@@ -104,7 +105,51 @@ describe('Profiles', () => {
     const created = await rig.profiles.create(profileInput(), ALICE)
     expect(await rig.profiles.replace('default', profileInput(), SAVE)).toBe(created)
     expect(rig.names()).toEqual(['profile.created'])
+    expect(rig.saved).toEqual(['default changed', 'default unchanged'])
     expect(await rig.auditEntries()).toHaveLength(1)
+  })
+
+  it('are told as saved after every accepted save, and never else', async () => {
+    await using rig = await createRig({ settingsFile: '/etc/postern.yaml' })
+    const { profiles } = rig
+    await profiles.create(profileInput({ id: 'own' }), ALICE)
+    await profiles.replace('own', profileInput({ id: 'own', subjectPrefix: 'x' }), SAVE)
+    await profiles.applyDesired([profileInput({ id: 'a' })], ALICE)
+    expect(rig.saved.splice(0)).toEqual(['own changed', 'own changed', 'a changed'])
+
+    await profiles.applyDesired([profileInput({ id: 'a' })], ALICE)
+    await refusal(profiles.replace('own', profileInput({ id: 'own', colour: 'red' }), SAVE))
+    const credentialId = profiles.get('own').credential?.id ?? ''
+    await profiles.recordEnded('own', credentialId, FAKE_NOW)
+    await profiles.recordAlive('own', credentialId)
+    await profiles.remove('own', SAVE)
+    expect(rig.saved).toEqual([])
+  })
+
+  it('cannot be changed by who has read one of the same name that is gone', async () => {
+    await using rig = await createRig()
+    const seen: number[] = []
+    for (const at of [FAKE_NOW, FAKE_NOW, FAKE_NOW - 60_000]) {
+      rig.clock.set(at)
+      const { version } = await rig.profiles.create(profileInput(), ALICE)
+      for (const old of seen) {
+        const replaced = rig.profiles.replace('default', profileInput(), {
+          version: old,
+          actor: ALICE,
+        })
+        expect(await refusal(replaced)).toMatchObject({ code: 'profile_changed' })
+      }
+      const changed = profileInput({ subjectPrefix: 'x' })
+      const after = await rig.profiles.replace('default', changed, { version, actor: ALICE })
+      seen.push(version, after.version)
+      await rig.profiles.remove('default', { version: after.version, actor: ALICE })
+    }
+    rig.clock.set(FAKE_NOW + 60_000)
+    await using again = await rig.reopen()
+    again.clock.set(FAKE_NOW + 60_000)
+    const { version } = await again.profiles.create(profileInput(), ALICE)
+    expect(seen).not.toContain(version)
+    expect(new Set(seen).size).toBe(6)
   })
 
   it('cannot be renamed', async () => {
@@ -167,7 +212,7 @@ describe('Profiles', () => {
     expect(rig.names()).toEqual(['profile.created'])
     await using again = await rig.reopen()
     expect(await revealed(again.profiles, 'default')).toBe(SECRET_VALUE)
-    expect(again.profiles.get('default').version).toBe(1)
+    expect(again.profiles.get('default').version).toBe(FAKE_NOW)
   })
 
   it('are served although their stored settings are damaged, and can be repaired', async () => {
@@ -198,7 +243,10 @@ describe('Profiles', () => {
     expect(await revealed(again.profiles, 'sound')).toBe(SECRET_VALUE)
     const input = profileInput({ authentication: basic(), server: LOCAL_SERVER })
     const repaired = await again.profiles.replace('default', input, SAVE)
-    expect(repaired).toMatchObject({ version: 2, credential: { type: 'password' } })
+    expect(repaired).toMatchObject({
+      version: FAKE_NOW + 1,
+      credential: { type: 'password' },
+    })
   })
 
   it('survive settings that are no JSON at all', async () => {
@@ -234,7 +282,9 @@ describe('Profiles', () => {
     expect(again.profiles.get('default').warnings).toMatchObject([
       { field: 'authentication.cloud' },
     ])
-    expect(await refusal(again.profiles.openCredential('default'))).toMatchObject({
+    expect(
+      await refusal(again.profiles.openCredential(again.profiles.get('default'))),
+    ).toMatchObject({
       code: 'custom_cloud_not_allowed',
     })
   })

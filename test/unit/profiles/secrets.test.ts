@@ -39,7 +39,7 @@ describe('A secret', () => {
         set: true,
         readable: true,
         hint: 'Abc',
-        expiresAt: '2027-05-01T00:00:00.000Z',
+        expiresAt: '2027-05-01T23:59:59.999Z',
         expirySource: 'typed',
       },
     })
@@ -146,13 +146,13 @@ describe('A secret', () => {
         },
       ],
     })
-    expect(rig.profiles.get('default').version).toBe(1)
+    expect(rig.profiles.get('default').version).toBe(FAKE_NOW)
     const given = {
       ...changes.authentication,
       credential: { type: 'clientSecret', value: SECRET_VALUE },
     }
     const saved = await save(rig, { ...changes, authentication: given })
-    expect(saved.version).toBe(2)
+    expect(saved.version).toBe(FAKE_NOW + 1)
   })
 
   it('is asked for again when the kind of authentication changes', async () => {
@@ -181,6 +181,23 @@ describe('A secret', () => {
     })
   })
 
+  it('is not handed out to who has read settings that it does not belong to', async () => {
+    await using rig = await createRig()
+    const old = await rig.profiles.create(profileInput(), ALICE)
+    const renamed = await save(rig, { subjectPrefix: 'x' })
+    expect((await rig.profiles.openCredential(old))?.credentialId).toBe(old.credential?.id)
+    const credential = { type: 'clientSecret', value: OTHER_SECRET }
+    const authentication = exchangeOnline({ tenantId: 'fabrikam.com', credential })
+    const moved = await save(rig, { authentication })
+    for (const held of [old, renamed, { ...old, credential: null }]) {
+      await expect(rig.profiles.openCredential(held)).rejects.toMatchObject({
+        code: 'profile_changed',
+      })
+    }
+    expect((await rig.profiles.openCredential(moved))?.credentialId).toBe(moved.credential?.id)
+    expect(await revealed(rig.profiles, 'default')).toBe(OTHER_SECRET)
+  })
+
   it('that another master key sealed does not stop the start, and can be entered again', async () => {
     await using rig = await createRig()
     await rig.profiles.create(profileInput(), ALICE)
@@ -195,7 +212,7 @@ describe('A secret', () => {
         },
       ],
     })
-    await expect(profiles.openCredential('default')).rejects.toMatchObject({
+    await expect(profiles.openCredential(profiles.get('default'))).rejects.toMatchObject({
       code: 'secret_unreadable',
     })
     const edited = await save(other, {
@@ -222,7 +239,8 @@ describe('A secret', () => {
     await rig.profiles.recordEnded('default', id, FAKE_NOW + DAY_MS)
     expect(rig.names()).toEqual(['profile.created', 'credential.ended'])
     expect(rig.profiles.get('default')).toMatchObject({
-      version: 1,
+      version: FAKE_NOW + 1,
+      updatedAt: FAKE_NOW,
       credential: { id, expiresAt: FAKE_NOW, expirySource: 'proven' },
     })
     await using again = await rig.reopen()
@@ -251,7 +269,7 @@ describe('A secret', () => {
     expect(rig.names()).toEqual(['profile.created', 'credential.ended', 'profile.changed'])
     await using again = await rig.reopen()
     expect(again.profiles.get('default')).toMatchObject({
-      version: 1,
+      version: FAKE_NOW + 2,
       credential: { id, expiresAt: null, expirySource: 'none' },
     })
   })

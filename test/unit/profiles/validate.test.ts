@@ -54,6 +54,12 @@ describe('A profile’s input', () => {
     ])
   })
 
+  it('never repeats a secret that a forgotten blank has made a key', () => {
+    const problems = problemsOf(profileInput({ 'value:Abc8Q~of-the-tests': 1 }))
+    expect(problems).toHaveLength(1)
+    expect(JSON.stringify(problems)).not.toContain('Abc8Q')
+  })
+
   it('never repeats a secret, wherever it was pasted', () => {
     const pasted = 'Abc8Q~very secret\nvalue-of-the-tests'
     const input = profileInput({
@@ -125,7 +131,7 @@ describe('Accepted input', () => {
       },
     })
     expect(draft?.secret?.value?.reveal()).toBe('Abc8Q~first-secret-value')
-    expect(draft?.secret?.expiresAt).toBe(globalThis.Date.parse('2027-05-01T00:00:00Z'))
+    expect(draft?.secret?.expiresAt).toBe(globalThis.Date.parse('2027-05-01T23:59:59.999Z'))
   })
 
   it.each([

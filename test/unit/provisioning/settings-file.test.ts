@@ -153,6 +153,7 @@ describe('A problem of the settings file is told with line and column', () => {
       `value: "${SECRET_VALUE}`,
       `value: { ${SECRET_VALUE}`,
       `${SECRET_VALUE}: [`,
+      `value:${SECRET_VALUE}`,
       `value: @${SECRET_VALUE} ]`,
     ]) {
       const problems = await problemsOf(valid.replace('valueFile: secret', broken))

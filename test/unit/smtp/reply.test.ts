@@ -72,3 +72,8 @@ function catchError(work: () => unknown): unknown {
   }
   return undefined
 }
+
+test('a flood of replies that nobody asked for ends the dialogue', () => {
+  const parser = createReplyParser()
+  expect(() => parser.push(Buffer.from('250 ok\r\n'.repeat(1_000)))).toThrow(/more replies/)
+})

@@ -327,3 +327,49 @@ describe('a composed message', () => {
     await expect(compose()).rejects.toBeInstanceOf(PosternError)
   })
 })
+
+describe('a server that answers nonsense', () => {
+  test.each([
+    ['an unknown code', '600 nope'],
+    ['an informational code', '199 nope'],
+    ['lines with different codes', '550-a\r\n551 b'],
+    ['a line without end', `550 ${'x'.repeat(20_000)}`],
+    ['lines without end', `${'550-x\r\n'.repeat(300)}550 x`],
+  ])('%s becomes a failure like that of a verification', async (_title, reply) => {
+    const broken: SmtpMove = { expect: /^MAIL FROM/, reply }
+    await using server = await play(...TO_AUTH, ...AUTH, broken)
+    const outcome = await client().submit(options(server.port))
+    expect(outcome).toMatchObject({ ok: false, failure: { source: 'transport', peer: 'smtp' } })
+  })
+
+  test('a web server in its place becomes an unreadable answer', async () => {
+    await using server = await play({ reply: 'HTTP/1.1 400 Bad Request' })
+    expect(await client().submit(options(server.port))).toMatchObject({
+      ok: false,
+      failure: { source: 'transport', phase: 'protocol', step: 'greeting' },
+    })
+  })
+})
+
+test.each(['selfSigned', 'wrongName', 'expired'] as const)(
+  'a %s certificate is refused even where the environment tells Node not to care',
+  async (certificate) => {
+    await using server = await startScriptedSmtp({
+      scripts: [
+        [GREETING, HELLO, STARTTLS],
+        [GREETING, HELLO, STARTTLS],
+      ],
+      certificates: certificates.server,
+      certificate,
+    })
+    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
+    try {
+      expect(await client().submit(options(server.port))).toMatchObject({
+        ok: false,
+        failure: { source: 'transport', phase: 'tls' },
+      })
+    } finally {
+      delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']
+    }
+  },
+)

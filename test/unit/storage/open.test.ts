@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { Secret } from '../../../src/platform/secret.ts'
-import { openStorage, type StorageOptions } from '../../../src/storage/index.ts'
+import { openStorage, type StorageOptions, writePrivateFile } from '../../../src/storage/index.ts'
 import { createFakeClock } from '../../support/clock.ts'
 import { temporaryFolder } from '../../support/folder.ts'
 import { captureLog } from '../../support/log.ts'
@@ -152,16 +152,47 @@ test('a locked database is a sentence, not a crash', async () => {
   await storage.db.insertInto('api_token').values(token).execute()
 })
 
-test('a master key that is no key is refused with its origin', async () => {
+test('a damaged key file is put aside, told, and replaced, so that the agent starts', async () => {
   using folder = temporaryFolder()
+  const file = join(folder.path, 'master.key')
+  writeFileSync(file, 'not a key')
+  const { log, lines } = captureLog()
+  {
+    await using storage = await openStorage(options(folder.path, { log }))
+    expect(readFileSync(file, 'utf8')).not.toContain('not a key')
+    expect(storage.keyRing.keyId).toMatch(/^[0-9a-f]{16}$/)
+  }
+  const [aside = ''] = readdirSync(folder.path).filter((name) => name.includes('damaged'))
+  expect(readFileSync(join(folder.path, aside), 'utf8')).toBe('not a key')
+  expect(lines.join('')).toContain('master key file damaged')
+})
+
+test('a command beside the agent leaves a damaged key file alone', async () => {
+  using folder = temporaryFolder()
+  await using _agent = await openStorage(options(folder.path))
   writeFileSync(join(folder.path, 'master.key'), 'not a key')
-  await expect(openStorage(options(folder.path))).rejects.toMatchObject({
+  await expect(openStorage(options(folder.path, { role: 'companion' }))).rejects.toMatchObject({
     code: 'master_key_invalid',
     message: expect.stringContaining('master.key'),
   })
-  await using _ok = await openStorage(
-    options(folder.path, { masterKey: new Secret(randomBytes(32).toString('base64')) }),
-  )
+})
+
+test('a key given in the settings wins over the file', async () => {
+  using folder = temporaryFolder()
+  writeFileSync(join(folder.path, 'master.key'), 'not a key')
+  const masterKey = new Secret(randomBytes(32).toString('base64'))
+  await using _storage = await openStorage(options(folder.path, { masterKey }))
+  expect(readFileSync(join(folder.path, 'master.key'), 'utf8')).toBe('not a key')
+})
+
+test('a private file is written anew with its own mode, whatever a crash has left', () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, 'token')
+  writeFileSync(`${file}.new`, 'left over', { mode: 0o644 })
+  writePrivateFile(file, 'whole')
+  expect(readFileSync(file, 'utf8')).toBe('whole')
+  expect(statSync(file).mode & 0o777).toBe(0o600)
+  expect(readdirSync(folder.path)).toEqual(['token'])
 })
 
 test('a folder that cannot be made is refused with its name', async () => {

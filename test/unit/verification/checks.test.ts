@@ -3,6 +3,7 @@ import { PosternError } from '../../../src/platform/errors.ts'
 import { CHECK_NAMES, type Report } from '../../../src/verification/index.ts'
 import { FAKE_NOW } from '../../support/clock.ts'
 import {
+  damaged,
   ENTRA_NOT_RESOLVED,
   entraFailure,
   exchangeOnline,
@@ -65,6 +66,29 @@ describe('the checks of a verification', () => {
     expect(byName['tls']?.durationMs).toBe(10)
     expect(byName['tls']?.evidence).toContain('seen at starttls')
     expect(byName['authAccepted']?.evidence).toBe('seen at auth')
+  })
+
+  it.each([
+    ['server', {}, 'server host is missing'],
+    [
+      'sender',
+      { server: profileOf('x').server, senderEmailAddress: '' },
+      'sender email address is missing',
+    ],
+    [
+      'server and sender',
+      { senderEmailAddress: '' },
+      'server host and the sender email address are missing',
+    ],
+  ])('stop at settings without %s, and nobody is asked', async (_name, change, words) => {
+    await using bench = await startBench({ profiles: [damaged(change)] })
+    const report = await bench.verification.verify('default', { reason: 'requested' })
+    expectSkippedBehind(report, 'settingsComplete')
+    expect(report.diagnosis).toMatchObject({
+      code: 'settings_incomplete',
+      cause: expect.stringContaining(words),
+    })
+    expect(bench.smtp.probed).toEqual([])
   })
 
   it('says what a run without a message cannot prove', async () => {

@@ -223,7 +223,7 @@ export interface FakeSmtp extends SmtpClient {
   underWay: number
   mostUnderWay: number
   script: ((call: number, options: ProbeOptions) => SmtpProbe | Promise<SmtpProbe>) | undefined
-  submission: ((call: number) => SubmitOutcome) | undefined
+  submission: ((call: number) => SubmitOutcome | Promise<SubmitOutcome>) | undefined
 }
 
 function createFakeSmtp(): FakeSmtp {
@@ -253,7 +253,7 @@ function createFakeSmtp(): FakeSmtp {
         serverMessageId: '<m@contoso.com>',
         recipients: [...options.message.to],
       }
-      return fake.submission?.(fake.submitted.length) ?? { ok: true, value: receipt }
+      return (await fake.submission?.(fake.submitted.length)) ?? { ok: true, value: receipt }
     },
   }
   return fake
@@ -310,7 +310,7 @@ export async function startBench(
         code: 'profile_not_found',
       })
     },
-    async openCredential(id) {
+    async openCredential({ id }) {
       const { secret } = profiles
       if (secret instanceof PosternError) throw secret
       const credential = profiles.find(id)?.credential
@@ -380,7 +380,8 @@ export async function startBench(
   const config = { ...DEFAULTS, ...options.config }
   const deps = { profiles, tokens, smtp, storage, clock, log, events, config }
   const identity = { version: '1.2.3', hostname: 'gate.example' }
-  const start = () => createVerification({ ...deps, ...identity })
+  const start = (other: { smtp?: SmtpClient } = {}) =>
+    createVerification({ ...deps, ...identity, ...other })
   const verification = opened.use(await start())
   const resources = opened.move()
 
@@ -394,14 +395,41 @@ export async function startBench(
     /** Another one on the same stored state, as after a restart. */
     start,
     save(profile: Profile, previous: Profile | undefined, connectionChanged = true) {
-      if (previous === undefined) return events.emit('profile.created', { profile, actor })
       const secretChanged = false
-      events.emit('profile.changed', { profile, previous, connectionChanged, secretChanged, actor })
+      const facts = { profile, connectionChanged, secretChanged, actor }
+      if (previous === undefined) events.emit('profile.created', { profile, actor })
+      else events.emit('profile.changed', { ...facts, previous })
+      events.emit('profile.saved', { profile, changed: true })
+    },
+    saveUnchanged(profile: Profile) {
+      events.emit('profile.saved', { profile, changed: false })
+    },
+    /** What the agent itself learned about a profile: nobody saved it. */
+    learn(profile: Profile, previous: Profile) {
+      const nothing = { connectionChanged: false, secretChanged: false }
+      events.emit('profile.changed', { profile, previous, ...nothing, actor })
     },
     reportRows: () => storage.db.selectFrom('report').selectAll().orderBy('started_at').execute(),
     healthRows: () => storage.db.selectFrom('profile_health').selectAll().execute(),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
+}
+
+/** The same profile, whose secret another master key has sealed. */
+export function unreadable(profile: Profile): Profile {
+  const { credential } = profile
+  return { ...profile, credential: credential && { ...credential, readable: false } }
+}
+
+export const SECRET_UNREADABLE = new PosternError('The stored secret cannot be opened.', {
+  kind: 'internal',
+  code: 'secret_unreadable',
+})
+
+/** What is left of a profile whose row is damaged. */
+export function damaged(change: Partial<Profile> = {}): Profile {
+  const server = { host: '', port: 587, security: 'starttls' } as const
+  return profileOf('default', { server, authentication: { type: 'none' }, ...change })
 }
 
 /** A gate for scripts: whoever comes waits until it is opened. */

@@ -94,6 +94,46 @@ describe('the health of a profile', () => {
     })
   })
 
+  it('stays a warning as long as Microsoft is spreading a change, and fails at once after that', async () => {
+    await using bench = await startBench({
+      profiles: [profileOf('default', { updatedAt: FAKE_NOW })],
+    })
+    bench.tokens.script = () => noToken(WRONG_SECRET)
+    for (let i = 0; i < 5; i++) {
+      await bench.verification.verify('default', { reason: 'schedule' })
+      expect(bench.verification.healthOf('default')).toMatchObject({
+        state: 'warning',
+        since: FAKE_NOW,
+        failuresInRow: i + 1,
+        diagnosis: { code: 'secret_wrong', retry: 'propagation' },
+      })
+      await bench.clock.advance(2 * MINUTE_MS)
+    }
+    await bench.verification.verify('default', { reason: 'schedule' })
+    expect(bench.verification.healthOf('default')).toMatchObject({
+      state: 'failing',
+      since: FAKE_NOW + 10 * MINUTE_MS,
+      diagnosis: { code: 'secret_wrong', retry: 'never' },
+    })
+    expect(bench.news['health.changed'].map(({ health }) => health.state)).toEqual([
+      'warning',
+      'failing',
+    ])
+  })
+
+  it('counts a passing problem from its own beginning, not from the spreading before it', async () => {
+    await using bench = await startBench({
+      profiles: [profileOf('default', { updatedAt: FAKE_NOW })],
+    })
+    bench.tokens.script = (call) => noToken(call <= 2 ? WRONG_SECRET : ENTRA_NOT_RESOLVED)
+    const states: string[] = []
+    for (let i = 0; i < 4; i++) {
+      await bench.verification.verify('default', { reason: 'schedule' })
+      states.push(bench.verification.healthOf('default').state)
+    }
+    expect(states).toEqual(['warning', 'warning', 'warning', 'failing'])
+  })
+
   it('tells when another problem takes the place of the first', async () => {
     await using bench = await startBench()
     bench.tokens.script = (call) => noToken(call === 1 ? WRONG_SECRET : DISABLED)

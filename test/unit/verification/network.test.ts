@@ -79,7 +79,8 @@ describe('the agent’s own network', () => {
       profiles: [...three, profileOf('ended', { credential: null })],
     })
     const { openCredential } = bench.profiles
-    bench.profiles.openCredential = async (id) => (id === 'ended' ? undefined : openCredential(id))
+    bench.profiles.openCredential = async (profile) =>
+      profile.id === 'ended' ? undefined : openCredential(profile)
     bench.tokens.script = DOWN
     await bench.verification.verify('ended', { reason: 'schedule' })
     await verifyAll(bench.verification)

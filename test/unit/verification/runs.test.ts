@@ -1,5 +1,6 @@
 import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
+import { ReportSummary } from '../../../src/verification/api.ts'
 import { Report } from '../../../src/verification/index.ts'
 import { createLatch, eventually, exchangeOnline, probe, profileOf, startBench } from './fakes.ts'
 
@@ -91,13 +92,46 @@ describe('a run of a profile', () => {
     ])
   })
 
-  it('does not begin for a change that concerns no connection', async () => {
+  it('begins for every save, and keeps the tokens when the connection is the same', async () => {
     await using bench = await startBench()
     const profile = profileOf('default', { subjectPrefix: 'New ' })
     await bench.profiles.put(profile)
     bench.save(profile, profileOf('default'), false)
     await bench.verification.idle()
+    bench.saveUnchanged(profile)
+    await bench.verification.idle()
+    expect((await bench.reportRows()).map((row) => row.reason)).toEqual(['saved', 'saved'])
+    expect(bench.tokens.dropped).toEqual([])
+  })
+
+  it('is shared by a save that changes nothing', async () => {
+    await using bench = await startBench()
+    const latch = createLatch()
+    bench.smtp.script = async () => {
+      await latch.passed
+      return probe()
+    }
+    const asked = bench.verification.verify('default', { reason: 'requested' })
+    await eventually(() => bench.smtp.underWay === 1)
+    bench.saveUnchanged(profileOf('default'))
+    latch.open()
+    const { id } = await asked
+    await bench.verification.idle()
+    expect((await bench.reportRows()).map((row) => row.id)).toEqual([id])
+  })
+
+  it('does not begin for what the agent itself has learned about a secret', async () => {
+    await using bench = await startBench()
+    bench.learn(profileOf('default', { version: 2 }), profileOf('default'))
+    await bench.verification.idle()
     expect(await bench.reportRows()).toEqual([])
+  })
+
+  it('drops the tokens of a removed profile', async () => {
+    await using bench = await startBench()
+    await bench.profiles.drop('default')
+    await bench.verification.idle()
+    expect(bench.tokens.dropped).toEqual([`${exchangeOnline.tenantId} ${exchangeOnline.clientId}`])
   })
 
   it('begins again when the settings change under way; nothing of the old ones is stored', async () => {
@@ -233,6 +267,40 @@ describe('stored reports', () => {
     const whole = await bench.verification.report(ids[0] ?? '')
     expect(Value.Check(Report, whole)).toBe(true)
     expect(whole.checks.length).toBeGreaterThan(5)
+  })
+
+  it('of which one is damaged are listed all the same, on every page', async () => {
+    await using bench = await startBench()
+    const ids: string[] = []
+    for (let i = 0; i < 3; i++) {
+      ids.unshift((await bench.verification.verify('default', { reason: 'requested' })).id)
+      await bench.clock.advance(1_000)
+    }
+    const listed = (await bench.verification.reports('default', { limit: 10 })).map((summary) =>
+      summary.id === ids[1] ? { ...summary, tokenFacts: null } : summary,
+    )
+    for (const body of ['{"half', '{}', 'null', '']) {
+      await bench.storage.db
+        .updateTable('report')
+        .set({ body })
+        .where('id', '=', ids[1] ?? '')
+        .execute()
+      expect(await bench.verification.reports('default', { limit: 10 })).toEqual(listed)
+    }
+    await expect(bench.verification.report(ids[1] ?? '')).rejects.toMatchObject({
+      code: 'report_unreadable',
+    })
+  })
+
+  it('say in the list whether a message was handed over, and what the token said', async () => {
+    await using bench = await startBench()
+    await bench.verification.verify('default', { reason: 'requested', sendTo: 'it@contoso.com' })
+    const [summary] = await bench.verification.reports('default', { limit: 1 })
+    expect(Value.Check(ReportSummary, summary)).toBe(true)
+    expect(summary).toMatchObject({ withMessage: true, durationMs: 0, outcome: 'ok' })
+    const { tokenFacts } = await bench.verification.report(summary?.id ?? '')
+    expect(tokenFacts).not.toBeNull()
+    expect(summary?.tokenFacts).toEqual(tokenFacts)
   })
 
   it('that do not exist are not found', async () => {

@@ -40,7 +40,9 @@ async function startReal(profile = sandboxProfile()) {
   const clock = systemClock
   const { log } = bench
   const trust = createTrust({ extraCaPem: sandbox.caPem })
-  const transport = opened.use(createEntraTransport({ trust, timeoutMs: 2_000 }))
+  const transport = opened.use(
+    createEntraTransport({ trust, clock: systemClock, timeoutMs: 2_000 }),
+  )
   const tokens = createTokenSource({ transport, clock, log })
   const smtp = createSmtpClient({ trust, clock, log, hostname: 'localhost', timeouts: TIMEOUTS })
   const deps = { ...bench, clock, tokens, smtp }

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest'
+import { Secret } from '../../../src/platform/secret.ts'
 import { spreadOver } from '../../../src/verification/spread.ts'
 import { FAKE_NOW } from '../../support/clock.ts'
-import { createLatch, eventually, probe, profileOf, startBench } from './fakes.ts'
+import {
+  createLatch,
+  eventually,
+  probe,
+  profileOf,
+  SECRET,
+  SECRET_UNREADABLE,
+  startBench,
+  unreadable,
+} from './fakes.ts'
 
 const MINUTE_MS = 60_000
 const many = (count: number) => Array.from({ length: count }, (_, i) => profileOf(`p-${i}`))
@@ -97,8 +107,8 @@ describe('a sweep', () => {
   it('goes on when one profile cannot be verified, and logs it', async () => {
     await using bench = await startBench({ profiles: many(3) })
     const { openCredential } = bench.profiles
-    bench.profiles.openCredential = (id) =>
-      id === 'p-1' ? Promise.reject(new Error('the disk is gone')) : openCredential(id)
+    bench.profiles.openCredential = (profile) =>
+      profile.id === 'p-1' ? Promise.reject(new Error('the disk is gone')) : openCredential(profile)
     await bench.verification.sweep({ reason: 'schedule', spreadMs: 0 })
     expect((await bench.reportRows()).map((row) => row.profile_id).sort()).toEqual(['p-0', 'p-2'])
     expect(bench.lines.join('')).toContain('the disk is gone')
@@ -122,6 +132,13 @@ describe('a sweep', () => {
   })
 })
 
+async function startAndListReasons(bench: Awaited<ReturnType<typeof startBench>>) {
+  bench.verification.start()
+  await bench.clock.advance(MINUTE_MS)
+  await bench.verification.idle()
+  return (await bench.reportRows()).map((row) => row.reason)
+}
+
 describe('the start of the schedule', () => {
   it('verifies, spread, those that were not verified within an interval', async () => {
     await using bench = await startBench({ profiles: [profileOf('fresh'), profileOf('old')] })
@@ -136,6 +153,50 @@ describe('the start of the schedule', () => {
     await bench.verification.idle()
     const started = (await bench.reportRows()).filter((row) => row.reason === 'started')
     expect(started.map((row) => row.profile_id).sort()).toEqual(['new', 'old'])
+  })
+
+  it('verifies those whose settings were saved after their last verification', async () => {
+    await using bench = await startBench()
+    await bench.verification.verify('default', { reason: 'schedule' })
+    await bench.clock.advance(1_000)
+    await bench.profiles.put(profileOf('default', { updatedAt: bench.clock.now() }))
+    expect(await startAndListReasons(bench)).toEqual(['schedule', 'started'])
+  })
+
+  it('verifies those whose last verification lies in the future of a clock that was set back', async () => {
+    await using bench = await startBench()
+    await bench.verification.verify('default', { reason: 'schedule' })
+    bench.clock.set(FAKE_NOW - 60 * MINUTE_MS)
+    expect(await startAndListReasons(bench)).toEqual(['started', 'schedule'])
+  })
+
+  it('verifies those whose secret cannot be read, or can be read again', async () => {
+    await using bench = await startBench()
+    await bench.verification.verify('default', { reason: 'schedule' })
+    await bench.profiles.put(unreadable(profileOf('default')))
+    bench.profiles.secret = SECRET_UNREADABLE
+    await using second = await bench.start()
+    second.start()
+    await bench.clock.advance(MINUTE_MS)
+    await second.idle()
+    expect(second.healthOf('default')).toMatchObject({
+      state: 'failing',
+      diagnosis: { code: 'secret_unreadable' },
+    })
+
+    await bench.profiles.put(profileOf('default'))
+    bench.profiles.secret = new Secret(SECRET)
+    await using third = await bench.start()
+    third.start()
+    await bench.clock.advance(MINUTE_MS)
+    await third.idle()
+    expect(third.healthOf('default').state).toBe('ok')
+  })
+
+  it('leaves those alone that were verified a moment ago', async () => {
+    await using bench = await startBench()
+    await bench.verification.verify('default', { reason: 'schedule' })
+    expect(await startAndListReasons(bench)).toEqual(['schedule'])
   })
 
   it('sweeps at the times that the cron expression names', async () => {

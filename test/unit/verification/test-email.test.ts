@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { createProfileMailer, createTestEmail } from '../../../src/verification/index.ts'
 import { FAKE_NOW } from '../../support/clock.ts'
 import {
+  damaged,
   entraFailure,
+  exchangeOnline,
   noToken,
   OBJECT_ID,
   profileOf,
@@ -120,6 +122,49 @@ describe('mail through a profile', () => {
     expect(bench.smtp.submitted).toHaveLength(2)
     expect(bench.tokens.dropped).toHaveLength(1)
     expect(bench.tokens.asked.map(({ options }) => options.fresh ?? false)).toEqual([false, true])
+  })
+
+  it('logs in the second time with the settings and the secret of that moment', async () => {
+    await using bench = await startBench()
+    bench.tokens.script = (call) => (call === 1 ? token({}, true) : token({ tid: tenantId }))
+    const tenantId = '0a2b6f0e-8d8f-4d5c-9a55-6b7c1f3e2d10'
+    const changed = profileOf('default', {
+      version: 2,
+      server: { host: 'smtp.office365.us', port: 587, security: 'starttls' },
+      authentication: { ...exchangeOnline, tenantId },
+    })
+    bench.smtp.submission = async (call) => {
+      if (call === 1) await bench.profiles.put(changed)
+      return { ok: false, failure: TOKEN_REFUSED }
+    }
+    await createProfileMailer(bench).send('default', MESSAGE)
+    expect(bench.tokens.asked.map(({ request }) => request.tenantId)).toEqual([
+      exchangeOnline.tenantId,
+      tenantId,
+    ])
+    expect(bench.smtp.submitted.map(({ server }) => server.host)).toEqual([
+      'smtp.office365.com',
+      'smtp.office365.us',
+    ])
+  })
+
+  it('opens only the secret that belongs to the settings it has read', async () => {
+    await using bench = await startBench()
+    const { openCredential } = bench.profiles
+    const held: unknown[] = []
+    bench.profiles.openCredential = (profile) => {
+      held.push(profile)
+      return openCredential(profile)
+    }
+    await createProfileMailer(bench).send('default', MESSAGE)
+    expect(held).toEqual([profileOf('default')])
+  })
+
+  it('goes nowhere with incomplete settings', async () => {
+    await using bench = await startBench({ profiles: [damaged()] })
+    const result = await createProfileMailer(bench).send('default', MESSAGE)
+    expect(result).toMatchObject({ ok: false, diagnosis: { code: 'settings_incomplete' } })
+    expect(bench.smtp.submitted).toEqual([])
   })
 
   it('does not repeat a login that a new token has lost, nor any other failure', async () => {

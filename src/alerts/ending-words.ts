@@ -1,0 +1,74 @@
+import type { AlertKind } from './api.ts'
+import type { StoredAlert } from './stored-alert.ts'
+
+type Ended = Pick<StoredAlert, 'kind' | 'profileId' | 'summary'>
+
+interface Words {
+  /** What is true again, to follow “Resolved: ”. */
+  readonly again: (profile: string) => string
+  /** What was the matter, to be followed by “from … to …”. */
+  readonly was: (profile: string, summary: string) => string
+  readonly now: string
+}
+
+const asSummary = (_profile: string, summary: string) => `This was the matter: ${summary} It lasted`
+
+const WORDS = {
+  verification: {
+    again: (profile) => `${profile} can send mail again`,
+    was: (profile) => `${capital(profile)} could not send mail`,
+    now: 'it works again',
+  },
+  network: {
+    again: () => 'the servers can be reached again',
+    was: () => 'None of the profiles reached its servers',
+    now: 'it works again',
+  },
+  credentialExpiring: {
+    again: (profile) => `the credential of ${profile} does not end soon any more`,
+    was: asSummary,
+    now: 'it is over now',
+  },
+  credentialEnded: {
+    again: (profile) => `the credential of ${profile} is valid again`,
+    was: asSummary,
+    now: 'it is over now',
+  },
+  credentialReplacement: {
+    again: (profile) => `a new credential of ${profile} is in use`,
+    was: asSummary,
+    now: 'it is over now',
+  },
+  secretUnreadable: {
+    again: (profile) => `the secret of ${profile} can be read again`,
+    was: asSummary,
+    now: 'it is over now',
+  },
+  settingsFile: {
+    again: () => 'the settings file is in order again',
+    was: asSummary,
+    now: 'it is over now',
+  },
+} as const satisfies Record<AlertKind, Words>
+
+/** `profile “default” can send mail again` */
+export function againWords({ kind, profileId }: Ended): string {
+  return WORDS[kind].again(nameOf(profileId))
+}
+
+/** For those who could not be told in time. */
+export function missedLines(alert: Ended, from: string, to: string): readonly string[] {
+  const { was, now } = WORDS[alert.kind]
+  return [
+    `${was(nameOf(alert.profileId), alert.summary)} from ${from} to ${to}.`,
+    `This could not be mailed before; ${now}.`,
+  ]
+}
+
+function nameOf(profileId: string | null): string {
+  return profileId === null ? 'the profile' : `profile “${profileId}”`
+}
+
+function capital(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`
+}

@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest'
+import type { AlertSummary } from '../../../src/alerts/index.ts'
+import { createEventBus } from '../../../src/platform/events.ts'
+import { createLogger } from '../../../src/platform/logger.ts'
+import type { Profile } from '../../../src/profiles/profile.ts'
+import { createMetrics, createStatusBoard, type StatusEvents } from '../../../src/status/index.ts'
+import type { Health, NetworkProblem } from '../../../src/verification/index.ts'
+import { createFakeClock } from '../../support/clock.ts'
+import { at, networkDiagnosis, profileOf, START, secretOf } from '../alerts/alerts-bench.ts'
+
+const QUIET: AlertSummary = { open: 0, undelivered: 0 }
+
+function bench(profiles: readonly Profile[] = [profileOf('default')]) {
+  const clock = createFakeClock(START)
+  const log = createLogger({ level: 'silent', destination: { write: () => {} } })
+  const events = createEventBus<StatusEvents>({ log })
+  const state = {
+    network: null as NetworkProblem | null,
+    alerts: new Map<string | null, AlertSummary>(),
+    health: {} as Partial<Health>,
+    syncProblems: [] as readonly string[],
+  }
+  const board = createStatusBoard({
+    profiles: { list: () => profiles },
+    verification: {
+      healthOf: (profileId) => ({
+        profileId,
+        state: 'ok',
+        since: START,
+        failuresInRow: 0,
+        lastVerifiedAt: START,
+        lastSucceededAt: START,
+        lastDeliveredAt: null,
+        lastReportId: null,
+        diagnosis: null,
+        ...state.health,
+      }),
+      networkProblem: () => state.network,
+    },
+    alerts: {
+      summaryOf: (profileId) => state.alerts.get(profileId) ?? QUIET,
+      hasIndependentPath: () => false,
+    },
+    syncProblems: () => state.syncProblems,
+    events,
+    clock,
+    version: '1.2.3',
+  })
+  return {
+    board,
+    events,
+    clock,
+    state,
+    metrics: createMetrics({ board, events, version: '1.2.3' }),
+  }
+}
+
+describe('the status', () => {
+  it('is ok while nothing is wrong', () => {
+    const { board } = bench()
+    expect(board.current()).toMatchObject({
+      status: 'ok',
+      problems: [],
+      openAlerts: 0,
+      undeliveredAlerts: 0,
+    })
+    expect(JSON.parse(board.currentJson())).toEqual(board.current())
+  })
+
+  it('counts the alerts of the agent itself, and warns while one of them could not be mailed', async () => {
+    const { board, state, metrics } = bench()
+    state.alerts.set(null, { open: 2, undelivered: 1 })
+    expect(board.current()).toMatchObject({
+      status: 'warning',
+      openAlerts: 2,
+      undeliveredAlerts: 1,
+      profiles: [{ openAlerts: 0, undeliveredAlerts: 0 }],
+    })
+    const { text } = await metrics.render()
+    expect(text).toContain('\npostern_agent_open_alerts 2\n')
+    expect(text).toContain('\npostern_agent_undelivered_alerts 1\n')
+  })
+
+  it('warns while the mail of a profile’s alert waits', () => {
+    const { board, state } = bench()
+    state.alerts.set('default', { open: 1, undelivered: 1 })
+    expect(board.current()).toMatchObject({
+      status: 'warning',
+      openAlerts: 0,
+      profiles: [{ openAlerts: 1, undeliveredAlerts: 1 }],
+    })
+  })
+
+  it('says of a network problem what it is: of all profiles, not of one', () => {
+    const { board, state } = bench()
+    const diagnosis = networkDiagnosis()
+    state.network = { since: START, profiles: 3, diagnosis }
+    const { status, problems } = board.current()
+    expect(status).toBe('failing')
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toMatch(/^None of the 3 profiles reaches its servers: /)
+    expect(problems[0]).not.toContain(diagnosis.summary)
+  })
+
+  it('shows the problems of the settings file and fails with a failing profile', () => {
+    const { board, state } = bench()
+    state.syncProblems = ['postern.yaml:1:1: no']
+    state.health = { state: 'failing', diagnosis: networkDiagnosis() }
+    expect(board.current()).toMatchObject({
+      status: 'failing',
+      problems: ['postern.yaml:1:1: no'],
+      profiles: [{ health: 'failing', problem: { code: 'smtp_connect_failed' } }],
+    })
+  })
+
+  it('is put together again only after news, or on a new day', () => {
+    const expiresAt = at('2027-05-01T23:59:59.999Z')
+    const profile = profileOf('default', { credential: secretOf({ expiresAt }) })
+    const { board, events, clock, state } = bench([profile])
+    clock.set(at('2027-05-01T10:00:00Z'))
+    const first = board.current()
+    expect(first.profiles[0]?.credential?.daysLeft).toBe(0)
+    state.alerts.set(null, { open: 1, undelivered: 0 })
+    expect(board.current()).toBe(first)
+    events.emit('network.recovered', { at: START })
+    expect(board.current().openAlerts).toBe(1)
+    clock.set(at('2027-05-02T00:00:00Z'))
+    expect(board.current().profiles[0]?.credential?.daysLeft).toBe(-1)
+  })
+})

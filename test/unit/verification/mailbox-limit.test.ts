@@ -1,0 +1,199 @@
+import { describe, expect, it } from 'vitest'
+import { Secret } from '../../../src/platform/secret.ts'
+import type { SmtpAuthentication } from '../../../src/smtp/index.ts'
+import {
+  createProfileMailer,
+  createTestEmail,
+  limitPerMailbox,
+} from '../../../src/verification/index.ts'
+import { createLatch, eventually, probe, profileOf, startBench } from './fakes.ts'
+
+const SERVER = { host: 'smtp.office365.com', port: 587, security: 'starttls' } as const
+const RECEIPT = {
+  reply: '250 2.0.0 OK',
+  messageId: '<m@contoso.com>',
+  serverMessageId: null,
+  recipients: ['it@contoso.com'],
+}
+const MESSAGE = {
+  from: { name: 'Process Alerts', address: 'alerts@contoso.com' },
+  to: ['it@contoso.com'],
+  subject: 'Alert',
+  text: 'Something happened.',
+  html: '<p>Something happened.</p>',
+  date: 0,
+}
+const mailbox = (username: string): SmtpAuthentication => ({
+  type: 'xoauth2',
+  username,
+  token: new Secret('token'),
+})
+
+/** A client whose connections stay open until they are let go, behind the limit. */
+function startClient() {
+  const open: { kind: string; host: string; end(): void }[] = []
+  let most = 0
+  const connect = (kind: string, host: string) => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const connection = {
+      kind,
+      host,
+      end: () => {
+        open.splice(open.indexOf(connection), 1)
+        resolve()
+      },
+    }
+    open.push(connection)
+    most = Math.max(most, open.length)
+    return promise
+  }
+  const client = limitPerMailbox({
+    async probe({ server }) {
+      await connect('probe', server.host)
+      return probe()
+    },
+    async submit({ server }) {
+      await connect('submit', server.host)
+      return { ok: true, value: RECEIPT }
+    },
+  })
+  return {
+    open,
+    most: () => most,
+    probe: (authentication = mailbox('alerts@contoso.com'), server = {}, signal?: AbortSignal) =>
+      client.probe({ server: { ...SERVER, ...server }, authentication, signal }),
+    submit: (authentication = mailbox('alerts@contoso.com'), signal?: AbortSignal) =>
+      client.submit({ server: SERVER, authentication, message: MESSAGE, signal }),
+    async drain() {
+      while (open.length > 0) {
+        open[0]?.end()
+        await settle()
+      }
+    },
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 5; i++) await new Promise<void>((resolve) => setImmediate(resolve))
+}
+
+describe('the connections to one mailbox', () => {
+  it('are three at most, whoever opens them; nobody is forgotten', async () => {
+    const client = startClient()
+    const all = [
+      ...Array.from({ length: 20 }, () => client.submit()),
+      ...Array.from({ length: 10 }, () => client.probe()),
+    ]
+    await settle()
+    expect(client.open).toHaveLength(3)
+    await client.drain()
+    expect(await Promise.all(all)).toHaveLength(30)
+    expect(client.most()).toBe(3)
+  })
+
+  it('keep one for verifications while many messages wait', async () => {
+    const client = startClient()
+    const messages = Array.from({ length: 40 }, () => client.submit())
+    const proof = client.probe()
+    await settle()
+    expect(client.open.map(({ kind }) => kind).sort()).toEqual(['probe', 'submit', 'submit'])
+    client.open.find(({ kind }) => kind === 'probe')?.end()
+    await proof
+    await client.drain()
+    await Promise.all(messages)
+  })
+
+  it.each([
+    ['another mailbox', mailbox('other@contoso.com'), {}],
+    ['another server', undefined, { host: 'smtp.office365.us' }],
+    ['another port', undefined, { port: 465 }],
+    ['no login', { type: 'none' } as const, {}],
+  ])('do not hold up %s', async (_name, authentication, server) => {
+    const client = startClient()
+    const waiting = Array.from({ length: 5 }, () => client.probe())
+    await settle()
+    const free = client.probe(authentication, server)
+    await settle()
+    expect(client.open).toHaveLength(4)
+    await client.drain()
+    await Promise.all([...waiting, free])
+  })
+
+  it('are counted together however the mailbox and the host are written', async () => {
+    const client = startClient()
+    const all = [
+      ...Array.from({ length: 3 }, () => client.probe()),
+      client.probe(mailbox('Alerts@Contoso.com'), { host: 'SMTP.office365.com' }),
+    ]
+    await settle()
+    expect(client.open).toHaveLength(3)
+    await client.drain()
+    await Promise.all(all)
+  })
+
+  it('are not opened for who has stopped waiting', async () => {
+    const client = startClient()
+    const abort = new AbortController()
+    const busy = Array.from({ length: 3 }, () => client.probe())
+    await settle()
+    const refused = [
+      client.probe(undefined, {}, abort.signal),
+      client.submit(undefined, abort.signal),
+      client.submit(undefined, abort.signal),
+      client.submit(undefined, abort.signal),
+    ].map((result) => expect(result).rejects.toThrow('enough'))
+    await settle()
+    abort.abort(new Error('enough'))
+    await Promise.all(refused)
+    // The places that they waited for are free for the next ones.
+    const next = [client.submit(), client.submit()]
+    await client.drain()
+    await Promise.all([...busy, ...next])
+    expect(client.most()).toBe(3)
+  })
+
+  it('leave their place when they fail', async () => {
+    let calls = 0
+    const client = limitPerMailbox({
+      probe: () => Promise.reject(new Error('not used here')),
+      submit: () => Promise.reject(new Error(`refused ${++calls}`)),
+    })
+    const options = { server: SERVER, authentication: mailbox('a@contoso.com'), message: MESSAGE }
+    for (let i = 1; i <= 5; i++)
+      await expect(client.submit(options)).rejects.toThrow(`refused ${i}`)
+  })
+
+  it('are shared by runs, mailer and test emails', async () => {
+    const profiles = ['a', 'b', 'c', 'd'].map((id) => profileOf(id))
+    await using bench = await startBench({ profiles })
+    const latch = createLatch()
+    let underWay = 0
+    let most = 0
+    const hold = async () => {
+      most = Math.max(most, ++underWay)
+      await latch.passed
+      underWay--
+    }
+    bench.smtp.script = async () => {
+      await hold()
+      return probe()
+    }
+    bench.smtp.submission = async () => {
+      await hold()
+      return { ok: true, value: RECEIPT }
+    }
+    const smtp = limitPerMailbox(bench.smtp)
+    await using verification = await bench.start({ smtp })
+    const mailer = createProfileMailer({ ...bench, smtp })
+    const testEmail = createTestEmail({ ...bench, smtp })
+    const all = profiles.flatMap(({ id }) => [
+      verification.verify(id, { reason: 'requested' }),
+      mailer.send(id, MESSAGE),
+      testEmail.send(id, 'it@contoso.com'),
+    ])
+    await eventually(() => underWay === 3)
+    latch.open()
+    await Promise.all(all)
+    expect(most).toBe(3)
+  })
+})
