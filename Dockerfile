@@ -10,8 +10,10 @@ RUN node scripts/clean.mjs dist && node node_modules/typescript/bin/tsc -p tscon
   && npm ci --omit=dev --ignore-scripts
 
 FROM node:24-bookworm-slim
+# NODE_OPTIONS: a small process. With a large heap to fill, V8 would collect only after the heap has grown several times
+# over (docs/benchmarks.md).
 ENV NODE_ENV=production \
-    NODE_OPTIONS=--max-semi-space-size=2 \
+    NODE_OPTIONS="--max-semi-space-size=2 --max-old-space-size=512" \
     POSTERN_DATA_DIR=/data \
     POSTERN_HTTP_HOST=0.0.0.0 \
     POSTERN_LOG_FORMAT=json

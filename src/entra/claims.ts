@@ -29,7 +29,10 @@ export type TokenClaims = Static<typeof TokenClaims>
 /** Undefined when the token is no JWT or its claims have other types. */
 export function readClaims(token: string): TokenClaims | undefined {
   try {
-    const claims: unknown = Value.Clean(TokenClaims, decodeJwt(token))
+    const given = Object.entries(decodeJwt(token))
+    const claims: unknown = Object.fromEntries(
+      given.filter(([name]) => Object.hasOwn(TokenClaims.properties, name)),
+    )
     return Value.Check(TokenClaims, claims) ? claims : undefined
   } catch {
     return undefined

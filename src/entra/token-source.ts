@@ -60,6 +60,7 @@ const LEAST_REST_MS = MINUTE_MS
 const REFUSED_MS = 30 * SECOND_MS
 const UNAVAILABLE_MS = 60 * SECOND_MS
 const LONGEST_PATIENCE_MS = 30 * SECOND_MS
+const FEW_ENTRIES = 16
 
 interface Mark {
   at: number
@@ -86,6 +87,8 @@ interface Entry {
 export function createTokenSource(deps: TokenSourceDeps): TokenSource {
   const { clock, log, monotonicMs = () => performance.now() } = deps
   const entries = new Map<string, Entry>()
+  /** At so many entries the idle ones are looked for: never often, however many applications there are. */
+  let tidyAt = FEW_ENTRIES
   /** What Entra asked for (429, 5xx, Retry-After), by site. Dropping an application does not shorten it. */
   const pauses = new Map<string, CoolDown>()
   /** The last request of each application: the next one starts when it has ended. */
@@ -121,6 +124,11 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
     return isOver && flight === undefined && coolDownOf(entry) === undefined
   }
 
+  function tidy(): void {
+    for (const [key, entry] of entries) if (isIdle(entry)) entries.delete(key)
+    tidyAt = Math.max(FEW_ENTRIES, 2 * entries.size)
+  }
+
   function entryOf(request: TokenRequest): Entry {
     const application = applicationOf(request.tenantId, request.clientId)
     const { cloud, credential, resource = 'exchange' } = request
@@ -128,7 +136,7 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
     const key = [application, cloud.authority, scope, fingerprintOf(credential)].join(' ')
     const known = entries.get(key)
     if (known !== undefined) return known
-    for (const [other, entry] of entries) if (isIdle(entry)) entries.delete(other)
+    if (entries.size >= tidyAt) tidy()
     const entry: Entry = { application, site: `${application} ${cloud.authority}` }
     entries.set(key, entry)
     return entry

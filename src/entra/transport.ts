@@ -3,9 +3,11 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { Agent, type buildConnector, type Dispatcher } from 'undici'
 import type { Outcome, TransportFailure } from '../diagnosis/index.ts'
+import type { Clock } from '../platform/clock.ts'
 import { DialError, openTcp, openTls } from '../platform/dial.ts'
 import { codeOf, messageOf, PosternError } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
+import { createTimeLimit } from '../platform/time-limit.ts'
 import type { Trust } from '../platform/trust.ts'
 import { bypassesProxy } from './no-proxy.ts'
 
@@ -48,6 +50,7 @@ export interface EntraTransport extends AsyncDisposable {
 
 export interface EntraTransportDeps {
   trust: Trust
+  clock: Clock
   httpsProxy?: URL | string | undefined
   noProxy?: string | undefined
   /** For a whole request, its connection included. */
@@ -62,7 +65,7 @@ const KEEP_ALIVE_MS = 30_000
 const TRACE_HEADER = 'client-request-id'
 
 export function createEntraTransport(deps: EntraTransportDeps): EntraTransport {
-  const { trust, noProxy = '', timeoutMs } = deps
+  const { trust, clock, noProxy = '', timeoutMs } = deps
   const httpsProxy = deps.httpsProxy === undefined ? undefined : new URL(deps.httpsProxy)
   const connectMs = Math.min(LONGEST_CONNECT_MS, Math.ceil(timeoutMs * 0.8))
   const used = new WeakSet<Socket>()
@@ -82,21 +85,18 @@ export function createEntraTransport(deps: EntraTransportDeps): EntraTransport {
   }
 
   async function connect(host: string, port: number, proxy: URL | undefined): Promise<TLSSocket> {
-    const limit = AbortSignal.timeout(connectMs)
-    try {
-      const socket = await openTcp({ host, port, proxy, trust, signal: limit })
-      const { secureContext } = trust
-      const tls = await openTls({ socket, host, secureContext, signal: limit, alpn: ['http/1.1'] })
-      if (proxy !== undefined) proxied.add(tls)
-      return tls
-    } catch (error) {
-      if (error instanceof DialError) throw error
-      throw new DialError(`No connection to ${host}:${port} within ${connectMs / 1_000} s.`, {
+    const overdue = () =>
+      new DialError(`No connection to ${host}:${port} within ${connectMs / 1_000} s.`, {
         phase: 'timeout',
         code: 'ETIMEDOUT',
-        cause: error,
       })
-    }
+    using limit = createTimeLimit({ clock, ms: connectMs, reason: overdue })
+    const { signal } = limit
+    const socket = await openTcp({ host, port, proxy, trust, signal })
+    const { secureContext } = trust
+    const tls = await openTls({ socket, host, secureContext, signal, alpn: ['http/1.1'] })
+    if (proxy !== undefined) proxied.add(tls)
+    return tls
   }
 
   const agent = new Agent({
@@ -131,8 +131,7 @@ export function createEntraTransport(deps: EntraTransportDeps): EntraTransport {
   }
   subscribe('undici:client:sendHeaders', onSendHeaders)
 
-  async function attempt(request: HttpsRequest, limit: AbortSignal, id: string) {
-    const signal = request.signal ? AbortSignal.any([limit, request.signal]) : limit
+  async function attempt(request: HttpsRequest, signal: AbortSignal, id: string) {
     const response = await agent.request({
       origin: request.url.origin,
       path: `${request.url.pathname}${request.url.search}`,
@@ -153,19 +152,21 @@ export function createEntraTransport(deps: EntraTransportDeps): EntraTransport {
       const id = newId()
       const entry: { connection: ConnectionTrace | null } = { connection: null }
       pending.set(id, entry)
-      const limit = AbortSignal.timeout(timeoutMs)
+      const reason = () => overdue(request, timeoutMs)
+      using limit = createTimeLimit({ clock, ms: timeoutMs, reason, signal: request.signal })
+      const { signal } = limit
       try {
-        const answer = await attempt(request, limit, id).catch((error: unknown) => {
+        const answer = await attempt(request, signal, id).catch((error: unknown) => {
           // The server may close a kept connection at the moment of its use: that says nothing about the request.
           const { repeatable = true } = request
           if (!(repeatable && entry.connection?.reused && isClosed(error))) throw error
-          if (limit.aborted) throw error
-          return attempt(request, limit, id)
+          if (signal.aborted) throw error
+          return attempt(request, signal, id)
         })
         return { outcome: judge(request, answer), connection: entry.connection }
       } catch (error) {
         if (request.signal?.aborted) throw request.signal.reason
-        const cause = limit.aborted ? overdue(request, timeoutMs) : error
+        const cause = limit.passed() ? signal.reason : error
         const failure = toFailure(request, cause)
         return { outcome: { ok: false, failure }, connection: entry.connection }
       } finally {

@@ -23,6 +23,7 @@ import { PROBLEM_MEDIA_TYPE, problemHeaders, problemOf, statusOf } from './probl
 import { REFERENCE_PATH } from './reference.ts'
 import { REQUEST_ID_HEADER, requestIdOf } from './request-id.ts'
 import { createRouteTable, type RouteTable } from './route-table.ts'
+import { compileSerializer } from './serialization.ts'
 import { compileValidator } from './validation.ts'
 
 export type HttpServer = FastifyInstance<
@@ -55,6 +56,16 @@ const API_HEADERS = {
   'x-content-type-options': 'nosniff',
 } as const
 
+/** The server sets its own; without these the framework would load those that it brings, at every start. */
+const NO_COMPILERS = {
+  buildValidator: (): never => {
+    throw new Error('schemas are added to the server as a whole')
+  },
+  buildSerializer: (): never => {
+    throw new Error('schemas are added to the server as a whole')
+  },
+}
+
 /** A server without routes. It listens when its `listen` is called; closeHttpServer ends it. */
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const routes = createRouteTable()
@@ -68,6 +79,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    schemaController: { compilersFactory: NO_COMPILERS },
     // Addresses limit failed logins, so they must not come from a header that anybody can write.
     trustProxy: false,
     requestIdHeader: false,
@@ -86,6 +98,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   app.setValidatorCompiler(compileValidator)
+  app.setSerializerCompiler(compileSerializer)
   app.removeContentTypeParser('text/plain')
   requirePermissions(app, { publicPrefix: REFERENCE_PATH })
   app.addHook('onRoute', ({ method, url }) => routes.add(method, url))

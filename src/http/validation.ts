@@ -1,6 +1,6 @@
 import type { FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Compile, type Validator } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { type FieldProblem, PosternError } from '../platform/errors.ts'
 import { findProblems } from './field-problems.ts'
@@ -10,8 +10,10 @@ import { findProblems } from './field-problems.ts'
  * everything arrives as text, so numbers and booleans are read out of it and defaults are filled in.
  */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  const validator = Compile(schema)
+  let validator: Validator | undefined
   return (given) => {
+    // At the first request: most routes of an agent are never asked.
+    validator ??= Compile(schema)
     const value = httpPart === 'querystring' ? readQuery(schema, given) : given
     if (validator.Check(value)) return { value }
     const part = PART_NAMES[httpPart ?? ''] ?? 'The input'

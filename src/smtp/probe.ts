@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import type { CertificateFacts, Failure, SmtpStep } from '../diagnosis/index.ts'
 import type { Clock } from '../platform/clock.ts'
 import { certificateFacts, DialError, openTcp, openTls } from '../platform/dial.ts'
+import { createTimeLimit } from '../platform/time-limit.ts'
 import type { Trust } from '../platform/trust.ts'
 import { assertMessageLines, assertUsername, toPath } from './command-line.ts'
 import { createSmtpConnection, type SmtpConnection } from './connection.ts'
@@ -104,17 +105,9 @@ export async function runProbe(deps: ProbeDeps, options: SmtpProbeOptions): Prom
   let polite = false
 
   async function within<T>(step: string, ms: number, work: (signal: AbortSignal) => Promise<T>) {
-    const done = new AbortController()
-    const limit = new AbortController()
-    clock.sleep(ms, done.signal).then(
-      () => limit.abort(timedOut(server, step, ms)),
-      () => {},
-    )
-    try {
-      return await work(signal ? AbortSignal.any([limit.signal, signal]) : limit.signal)
-    } finally {
-      done.abort()
-    }
+    const reason = () => timedOut(server, step, ms)
+    using limit = createTimeLimit({ clock, ms, reason, signal })
+    return await work(limit.signal)
   }
 
   async function step<T>(

@@ -2,6 +2,7 @@ import { createTransport, type NodemailerError } from 'nodemailer'
 import type { Failure, Outcome, SmtpStep } from '../diagnosis/index.ts'
 import { DialError, type DialPhase, openTcp, openTls } from '../platform/dial.ts'
 import { messageOf } from '../platform/errors.ts'
+import { createTimeLimit } from '../platform/time-limit.ts'
 import { assertUsername } from './command-line.ts'
 import { dialFailure, replyFailure, type SmtpServer, StepFailed, timedOut } from './failures.ts'
 import {
@@ -41,13 +42,9 @@ export async function runSubmission(
   const progress = createProgress()
   const totalMs =
     timeouts.connectMs + timeouts.greetingMs + MOST_COMMANDS * timeouts.commandMs + timeouts.dataMs
-  const done = new AbortController()
-  const limit = new AbortController()
-  clock.sleep(totalMs, done.signal).then(
-    () => limit.abort(timedOut(server, progress.step(), totalMs)),
-    () => {},
-  )
-  const stop = signal ? AbortSignal.any([limit.signal, signal]) : limit.signal
+  const reason = () => timedOut(server, progress.step(), totalMs)
+  using limit = createTimeLimit({ clock, ms: totalMs, reason, signal })
+  const stop = limit.signal
   let refused: Failure | undefined
   try {
     const connection = await open(deps, server, stop)
@@ -86,24 +83,19 @@ export async function runSubmission(
     return { ok: true, value: receipt }
   } catch (error) {
     if (signal?.aborted) throw signal.reason
-    const failure = refused ?? toFailure(server, limit.signal.reason ?? error, progress.step())
+    const failure = refused ?? toFailure(server, stop.reason ?? error, progress.step())
     return { ok: false, failure: await withCertificate(deps, server, failure, signal) }
-  } finally {
-    done.abort()
   }
 }
 
 async function open(deps: ProbeDeps, server: SmtpServer, stop: AbortSignal) {
   const { clock, proxy, timeouts, trust } = deps
   const { host, port, security } = server
-  const done = new AbortController()
-  const limit = new AbortController()
+  const ms = timeouts.connectMs
   let step = 'connect'
-  clock.sleep(timeouts.connectMs, done.signal).then(
-    () => limit.abort(timedOut(server, step, timeouts.connectMs)),
-    () => {},
-  )
-  const signal = AbortSignal.any([limit.signal, stop])
+  const reason = () => timedOut(server, step, ms)
+  using limit = createTimeLimit({ clock, ms, reason, signal: stop })
+  const { signal } = limit
   try {
     const socket = await openTcp({ host, port, proxy, trust, signal })
     if (security !== 'tls') return socket
@@ -112,8 +104,6 @@ async function open(deps: ProbeDeps, server: SmtpServer, stop: AbortSignal) {
   } catch (error) {
     if (error instanceof DialError) throw new StepFailed(dialFailure(server, step, error), step)
     throw error
-  } finally {
-    done.abort()
   }
 }
 

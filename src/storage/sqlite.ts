@@ -9,6 +9,8 @@ import type { Tables } from './tables.ts'
  */
 export const BUSY_TIMEOUT_MS = { agent: 200, companion: 5_000 } as const
 const CHECKPOINT_PAGES = 1_000
+/** The features keep what they read often in memory themselves; better-sqlite3's own 16 MB would fill up with reports. */
+const CACHE_KIB = 2_000
 
 /** Opens the file for reading and writing: WAL, every commit durable, foreign keys enforced. */
 export function openSqlite(file: string, busyTimeoutMs: number): Sqlite.Database {
@@ -17,6 +19,7 @@ export function openSqlite(file: string, busyTimeoutMs: number): Sqlite.Database
   sqlite.pragma('synchronous = FULL')
   sqlite.pragma('foreign_keys = ON')
   sqlite.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+  sqlite.pragma(`cache_size = -${CACHE_KIB}`)
   sqlite.pragma('trusted_schema = OFF')
   return sqlite
 }

@@ -55,6 +55,8 @@ test('the paths of this version are there', async () => {
       'GET /api/v1/profiles/{id}',
       'PUT /api/v1/profiles/{id}',
       'DELETE /api/v1/profiles/{id}',
+      'GET /api/v1/profiles/{id}/credential',
+      'PUT /api/v1/profiles/{id}/credential',
       'POST /api/v1/profiles/{id}/verify',
       'GET /api/v1/profiles/{id}/reports',
       'GET /api/v1/reports/{id}',

@@ -4,18 +4,14 @@ import type { Clock } from '../../src/platform/clock.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/platform/secret.ts'
 import { type SandboxTenant, startSandboxTenant } from '../../src/sandbox/index.ts'
+import { type Call, createCall } from './api.ts'
 import { type TemporaryFolder, temporaryFolder } from './folder.ts'
 import { captureLog, type LogCapture } from './log.ts'
+import type { MovableClock } from './movable-clock.ts'
 
 export const ADMIN_TOKEN = 'test-admin-token-0123456789'
 
-export interface Answer {
-  readonly status: number
-  readonly headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: tests read into answers whose shape other tests prove
-  readonly body: any
-  readonly text: string
-}
+export type { Answer } from './api.ts'
 
 export interface TestAgent extends AsyncDisposable {
   readonly agent: Agent
@@ -23,12 +19,7 @@ export interface TestAgent extends AsyncDisposable {
   readonly url: string
   readonly dataDir: string
   readonly logs: LogCapture
-  call(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ): Promise<Answer>
+  readonly call: Call
   /** A profile that works against the tenant; parts may be replaced. */
   profile(more?: Record<string, unknown>): Record<string, unknown>
 }
@@ -36,13 +27,14 @@ export interface TestAgent extends AsyncDisposable {
 export interface TestAgentOptions {
   tenant?: SandboxTenant
   folder?: TemporaryFolder
-  clock?: Clock
+  clock?: Clock & Partial<Pick<MovableClock, 'monotonicMs'>>
   config?: Partial<Config>
 }
 
 /** The whole agent in this process, against a simulated tenant of its own unless one is given. */
 export async function startAgent(options: TestAgentOptions = {}): Promise<TestAgent> {
   const { clock = systemClock } = options
+  const { monotonicMs } = options.clock ?? {}
   await using opened = new AsyncDisposableStack()
   const folder = options.folder ?? opened.use(temporaryFolder())
   const tenant = options.tenant ?? opened.use(await startSandboxTenant({ clock: systemClock }))
@@ -58,7 +50,12 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
     ...options.config,
   }
   const agent = opened.use(
-    await createAgent(config, { clock, log: logs.log, version: '0.0.0-test' }),
+    await createAgent(config, {
+      clock,
+      log: logs.log,
+      version: '0.0.0-test',
+      ...(monotonicMs && { monotonicMs }),
+    }),
   )
   const url = await agent.start()
   const held = opened.move()
@@ -69,31 +66,7 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
     url,
     dataDir: folder.path,
     logs,
-    async call(method, path, body, headers = {}) {
-      const response = await fetch(
-        path.startsWith('/') ? `${url}${path}` : `${url}/api/v1/${path}`,
-        {
-          method,
-          headers: {
-            authorization: `Bearer ${ADMIN_TOKEN}`,
-            ...(body !== undefined && { 'content-type': 'application/json' }),
-            ...headers,
-          },
-          redirect: 'manual',
-          ...(body !== undefined && {
-            body: typeof body === 'string' ? body : JSON.stringify(body),
-          }),
-        },
-      )
-      const text = await response.text()
-      const isJson = /json/.test(response.headers.get('content-type') ?? '')
-      return {
-        status: response.status,
-        headers: response.headers,
-        text,
-        body: isJson && text !== '' ? JSON.parse(text) : undefined,
-      }
-    },
+    call: createCall({ url, token: ADMIN_TOKEN }),
     profile: (more = {}) => ({ ...profileFor(tenant), ...more }),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }

@@ -49,7 +49,7 @@ export async function createTenantBench(
   const { log } = rig.captured
   const { profiles } = rig
   const trust = createTrust({ extraCaPem: sandbox.caPem })
-  const transport = opened.use(createEntraTransport({ trust, timeoutMs: 5_000 }))
+  const transport = opened.use(createEntraTransport({ trust, clock, timeoutMs: 5_000 }))
   const tokens = createTokenSource({ transport, clock, log })
   const smtp = createSmtpClient({ trust, clock, log, hostname: 'localhost', timeouts: TIMEOUTS })
   // The settings have worked before, so nothing of them is spreading.

@@ -109,7 +109,7 @@ export async function startEntra(options: {
   const server = opened.use(
     await startScriptedHttps({ certificates: certificates.server, certificate, answers }),
   )
-  const transport = opened.use(createEntraTransport({ trust, timeoutMs }))
+  const transport = opened.use(createEntraTransport({ trust, clock: systemClock, timeoutMs }))
   const clock = createFakeClock()
   const capture = captureLog()
   let monotonic = 0

@@ -7,6 +7,7 @@ import {
   createTokenSource,
   matchCredential,
 } from '../../../src/entra/index.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/platform/secret.ts'
 import { createTrust } from '../../../src/platform/trust.ts'
 import { startSandboxTenant } from '../../../src/sandbox/index.ts'
@@ -24,7 +25,9 @@ async function start(graphRoles: string[]) {
   const { clientId, tenantId, tenant } = sandbox
   tenant.patch({ apps: { [clientId]: { graphRoles } } })
   const trust = createTrust({ extraCaPem: sandbox.caPem })
-  const transport = opened.use(createEntraTransport({ trust, timeoutMs: 20_000 }))
+  const transport = opened.use(
+    createEntraTransport({ trust, clock: systemClock, timeoutMs: 20_000 }),
+  )
   const { log, lines } = captureLog()
   const deps = { transport, clock, log }
   const tokens = createTokenSource(deps)

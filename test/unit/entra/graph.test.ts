@@ -7,6 +7,7 @@ import {
   createSelfSignedCertificate,
   createTokenSource,
 } from '../../../src/entra/index.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
 import { createFakeClock, FAKE_NOW } from '../../support/clock.ts'
 import { captureLog } from '../../support/log.ts'
 import { type HttpsScriptedAnswer, startScriptedHttps } from '../../support/scripted-https.ts'
@@ -52,7 +53,9 @@ async function start(answers: HttpsScriptedAnswer[], tokens: HttpsScriptedAnswer
   const script = { certificates: certificates.server }
   const graph = opened.use(await startScriptedHttps({ ...script, answers }))
   const entra = opened.use(await startScriptedHttps({ ...script, answers: tokens }))
-  const transport = opened.use(createEntraTransport({ trust, timeoutMs: 20_000 }))
+  const transport = opened.use(
+    createEntraTransport({ trust, clock: systemClock, timeoutMs: 20_000 }),
+  )
   const time = createFakeClock()
   const { log, lines } = captureLog()
   const source = createTokenSource({ transport, clock: time, log, monotonicMs: () => 0 })

@@ -13,7 +13,7 @@ test('a token of the simulated tenant opens its SMTP server, by probe and by sub
   const { log } = captureLog()
   await using tenant = await startSandboxTenant({ clock })
   const trust = createTrust({ extraCaPem: tenant.caPem })
-  await using transport = createEntraTransport({ trust, timeoutMs: 20_000 })
+  await using transport = createEntraTransport({ trust, clock: systemClock, timeoutMs: 20_000 })
   const source = createTokenSource({ transport, clock, log })
   const cloud = { ...cloudAt(tenant.authority), scope: tenant.exchangeScope }
   const { tenantId, clientId, mailbox } = tenant

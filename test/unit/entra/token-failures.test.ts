@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createEntraTransport, createTokenSource } from '../../../src/entra/index.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
 import { createTrust } from '../../../src/platform/trust.ts'
 import { createFakeClock } from '../../support/clock.ts'
 import { closedPort } from '../../support/closed-port.ts'
@@ -177,6 +178,7 @@ describe('a connection that fails', () => {
     const { trusting = true, proxy, noProxy } = options
     const transport = createEntraTransport({
       trust: trusting ? trust : createTrust(),
+      clock: systemClock,
       timeoutMs: 20_000,
       httpsProxy: proxy,
       noProxy,
@@ -315,7 +317,7 @@ describe('settings that cannot make a request', () => {
   })
 
   test('an address that is not https is refused before the secret leaves', async () => {
-    await using transport = createEntraTransport({ trust, timeoutMs: 1_000 })
+    await using transport = createEntraTransport({ trust, clock: systemClock, timeoutMs: 1_000 })
     const url = new URL('http://127.0.0.1:1/token')
     await expect(
       transport.send({ peer: 'graph', step: 'read', method: 'GET', url }),

@@ -246,7 +246,7 @@ describe('after a refusal', () => {
     await using entra = await startEntra({ answers: [busy] })
     await entra.source.acquire(entra.request)
     entra.source.drop(entra.request.tenantId, entra.request.clientId)
-    const other = { ...entra.request, clientSecret: new Secret('another-secret') }
+    const other = { ...entra.request, credential: clientSecret('another-secret') }
     for (const request of [entra.request, other]) {
       expect(await entra.source.acquire(request, { fresh: true, patient: true })).toMatchObject({
         ok: false,

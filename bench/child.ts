@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { type Static, type TSchema, Type } from 'typebox'
+import { Value } from 'typebox/value'
+
+export const ROOT = fileURLToPath(new URL('../', import.meta.url))
+
+/** As the container image sets them. */
+const NODE_OPTIONS = optionsOfImage()
+
+export interface Child extends AsyncDisposable {
+  readonly pid: number
+  /** The first line of standard output that is JSON of this shape; rejects when the process ends before it. */
+  line<Schema extends TSchema>(schema: Schema): Promise<Static<Schema>>
+  /** Ends it with SIGTERM, by its own id; at once with SIGKILL. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+}
+
+/** Starts `node <args>` with a small environment of its own. */
+export function startChild(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Child {
+  const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
+    env: { PATH, HOME, TMPDIR, NODE_OPTIONS, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const { pid } = child
+  if (pid === undefined) throw new Error(`node ${args.join(' ')} could not be started`)
+  const ended = once(child, 'exit')
+  const lines: unknown[] = []
+  const news = new EventEmitter()
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    lines.push(parse(text))
+    news.emit('line')
+  })
+
+  return {
+    pid,
+    async line(schema) {
+      for (;;) {
+        const found = lines.find((line) => Value.Check(schema, line))
+        if (found !== undefined) return Value.Parse(schema, found)
+        const [reason] = await Promise.race([once(news, 'line'), ended.then(() => ['ended'])])
+        if (reason === 'ended') throw new Error(`node ${args.join(' ')} ended early`)
+      }
+    },
+    async stop(signal = 'SIGTERM') {
+      if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+      await ended
+    },
+    [Symbol.asyncDispose]() {
+      return this.stop()
+    },
+  }
+}
+
+/** What every server process here prints when it listens; the agent's log line has it too. */
+export const Listening = Type.Object({ url: Type.String() })
+
+function optionsOfImage(): string {
+  const [, options] = /NODE_OPTIONS="([^"]+)"/.exec(readFileSync(`${ROOT}Dockerfile`, 'utf8')) ?? []
+  if (options === undefined) throw new Error('the Dockerfile sets no NODE_OPTIONS')
+  return options
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
