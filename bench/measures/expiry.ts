@@ -13,6 +13,7 @@ const CREDENTIALS = 10_000
 /** The ends lie spread over two years, so that some reach a threshold every day. */
 const SPREAD_DAYS = 730
 const DAYS = 15
+const STARTS = 7
 
 /** The expiry watch over ten thousand credentials, in this process and on a real data folder. */
 export const expiry: Measure = {
@@ -47,9 +48,12 @@ export const expiry: Measure = {
         daily.push(await timeOf(() => watch.scan()))
       }
     }
-    clock.pass(DAY_MS)
-    await using anew = openWatch({ profiles, storage, clock, heard: () => {} })
-    const first = await timeOf(() => anew.scan())
+    const first: number[] = []
+    for (let start = 0; start < STARTS; start++) {
+      clock.pass(DAY_MS)
+      await using anew = openWatch({ profiles, storage, clock, heard: () => {} })
+      first.push(await timeOf(() => anew.scan()))
+    }
     return [
       {
         measure: `expiry scan of ${CREDENTIALS} credentials`,
@@ -60,10 +64,10 @@ export const expiry: Measure = {
       },
       {
         measure: `expiry scan of ${CREDENTIALS} credentials, the first after a start`,
-        value: first,
+        value: median(first),
         unit: 'ms',
         target: { atMost: 50 },
-        detail: 'reads what was announced before',
+        detail: `reads what was announced before, slowest ${digits(Math.max(...first))} ms`,
       },
     ]
   },

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { startAgent } from '../support/agent.ts'
+import { skipFor } from '../support/skip.ts'
 
 const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
 
@@ -18,7 +19,10 @@ const FLAGS = [
 
 it('the API reference shows every operation, and asks nobody but the agent', async (context) => {
   if (!existsSync(CHROMIUM)) {
-    return context.skip(`no Chromium at ${CHROMIUM} (apt-get install chromium, or CHROMIUM_PATH)`)
+    return skipFor(
+      context,
+      `no Chromium at ${CHROMIUM} (apt-get install chromium, or CHROMIUM_PATH)`,
+    )
   }
   await using agent = await startAgent()
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS })

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { expect, it } from 'vitest'
 import { startAgent } from '../support/agent.ts'
+import { skipFor } from '../support/skip.ts'
 
 /** Of the Debian package prometheus. */
 function missingPromtool(): string | undefined {
@@ -26,7 +27,7 @@ it('metrics tell the state of every profile, and only to those who may know', as
 
 it('promtool finds nothing to say about the metrics', async (context) => {
   const missing = missingPromtool()
-  if (missing !== undefined) return context.skip(missing)
+  if (missing !== undefined) return skipFor(context, missing)
   await using agent = await startAgent({ config: { metricsPublic: true } })
   await agent.call('POST', 'profiles', agent.profile())
   await agent.agent.idle()

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { startAgent, type TestAgent } from '../support/agent.ts'
 import { type TemporaryFolder, temporaryFolder } from '../support/folder.ts'
+import { skipFor } from '../support/skip.ts'
 
 /** A folder on a disk of a few megabytes; a string says why there is none. */
 function smallDisk(): TemporaryFolder | string {
@@ -56,7 +57,7 @@ function rename(agent: TestAgent, senderDisplayName: string) {
 
 it('a full disk refuses changes, keeps the answers coming, and is over when there is room again', async (context) => {
   const disk = smallDisk()
-  if (typeof disk === 'string') return context.skip(disk)
+  if (typeof disk === 'string') return skipFor(context, disk)
   using folder = disk
   await using agent = await startAgent({ folder })
   await create(agent)
