@@ -10,7 +10,7 @@ import { productVersion } from '../platform/version.ts'
 import { createProfiles } from '../profiles/index.ts'
 import { createSmtpClient } from '../smtp/index.ts'
 import { openStorage } from '../storage/index.ts'
-import { NO_PROOF, runChecks } from '../verification/index.ts'
+import { readStoredProofs, runChecks } from '../verification/index.ts'
 import type { CliContext, RunCommand } from './command.ts'
 import { type Examined, judge, renderDoctor } from './doctor/findings.ts'
 import { openLog } from './log.ts'
@@ -65,6 +65,7 @@ async function examine(
     allowCustomCloud: config.allowCustomCloud,
     settingsFile: config.settingsFile,
   })
+  const proofOf = await readStoredProofs({ storage })
   const wanted = wish.profileId === undefined ? profiles.list() : [profiles.get(wish.profileId)]
   const outgoing = openOutgoing(config, { context, log, opened })
 
@@ -83,7 +84,7 @@ async function examine(
         reason: 'requested',
         sendTo: wish.sendTo,
         lastDiagnosis: null,
-        proof: NO_PROOF,
+        proof: proofOf(profile.id),
         signal,
       },
     )

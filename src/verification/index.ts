@@ -61,6 +61,7 @@ export {
 } from './profile-mailer.ts'
 export { VERIFICATION_TAG, verificationRoutes } from './routes.ts'
 export { type RunDeps, type RunRequest, type RunResult, runChecks } from './run-checks.ts'
+export { readStoredProofs } from './stored-proof.ts'
 export { createTestEmail, type TestEmail, type TestEmailDeps } from './test-email.ts'
 export type {
   Health,

@@ -52,14 +52,16 @@ export const ENTRA_REFUSALS: readonly FailureRow[] = [
     patch: { apps: { [clientId]: null } },
     check: 'tokenIssued',
     code: 'application_not_found',
-    responsible: 'operator',
+    // The same ids have worked before: it was changed at Microsoft.
+    responsible: 'entraAdministrator',
   },
   {
     title: 'an unknown tenant',
     patch: { tenant: { id: OTHER_GUID, domain: 'other.example', verifiedDomains: [] } },
     check: 'tokenIssued',
     code: 'tenant_not_found',
-    responsible: 'operator',
+    // The same ids have worked before: it was changed at Microsoft.
+    responsible: 'entraAdministrator',
   },
   {
     title: 'a missing enterprise application',
