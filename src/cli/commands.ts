@@ -85,6 +85,47 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./token.ts'),
   },
   {
+    name: 'credential',
+    summary: 'Make or read a certificate for the app registration: credential new-certificate|show',
+    positionals: ['new-certificate|show', '[NAME|FILE]'],
+    options: {
+      days: {
+        type: 'string',
+        value: 'DAYS',
+        description: 'For new-certificate: its life, 1 to 1095 days; default 365',
+      },
+      out: {
+        type: 'string',
+        value: 'FOLDER',
+        description: 'For new-certificate: where the files go; default the current folder',
+      },
+      key: {
+        type: 'string',
+        value: 'FILE',
+        description: 'For show: the PEM file of the private key, when it has its own',
+      },
+      'password-file': {
+        type: 'string',
+        value: 'FILE',
+        description: 'For show: holds the password of a PFX file',
+      },
+      'pem-out': {
+        type: 'string',
+        value: 'FOLDER',
+        description: 'For show: also write certificate and key as two PEM files',
+      },
+      json: JSON_OPTION,
+    },
+    notes: [
+      'new-certificate writes NAME.cer.pem (public: upload it) and NAME.key.pem (private, mode 0600), and says',
+      'what to do with them; NAME is postern when left out. Files that exist are never overwritten.',
+      'show reads PEM and PFX files. Neither needs the agent or its data folder.',
+      'Exit codes: 0 done, 1 show found problems, 2 an error.',
+    ],
+    errorExitCode: 2,
+    load: () => import('./credential.ts'),
+  },
+  {
     name: 'healthcheck',
     summary: 'Ask the agent on this machine whether it is ready',
     positionals: [],
