@@ -8,6 +8,7 @@ import {
   createCredentialRenewal,
   createCredentialStaging,
   createExpiryWatch,
+  createGraphExpiry,
   credentialRoutes,
 } from './credentials/index.ts'
 import { createEntraTransport, createGraphClient, createTokenSource } from './entra/index.ts'
@@ -199,6 +200,9 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
   const expiry = opened.use(
     createExpiryWatch({ profiles, storage, clock, log: part('credentials'), events }),
   )
+  const graphExpiry = opened.use(
+    createGraphExpiry({ profiles, graph, clock, log: part('credentials'), events }),
+  )
   const provisioning = opened.use(
     createProvisioning({
       file: config.settingsFile,
@@ -271,7 +275,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     async (api) => {
       api.register(statusRoutes({ board }))
       api.register(profileRoutes({ profiles }))
-      api.register(credentialRoutes({ profiles, staging, renewal }))
+      api.register(credentialRoutes({ profiles, staging, renewal, graphExpiry }))
       api.register(verificationRoutes({ verification, testEmail }))
       api.register(setupRoutes({ setup }))
       api.register(alertRoutes({ alerts }))
@@ -295,6 +299,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       // Before the renewal: it goes on with what is staged.
       staging.start()
       renewal.start()
+      graphExpiry.start()
       verification.start()
       listening = true
       log.info({ url, version, profiles: profiles.list().length }, 'listening')

@@ -50,6 +50,37 @@ export const RenewalState = Type.Object(
 )
 export type RenewalState = Static<typeof RenewalState>
 
+export const GraphFinding = Type.Object(
+  {
+    checkedAt: Instant,
+    state: Type.Enum(['read', 'notPermitted', 'failed'], {
+      description:
+        'read: Graph has answered; notPermitted: the app lacks an optional permission; failed: no answer, it is asked again',
+    }),
+    detail: Type.String({ description: 'What that means, one sentence' }),
+    others: Type.Array(
+      Type.Object(
+        {
+          type: Type.Enum(['clientSecret', 'certificate']),
+          displayName: Type.String(),
+          keyId: Type.String(),
+          endsAt: Type.Union([Instant, Type.Null()]),
+        },
+        closed,
+      ),
+      { description: 'Further secrets and certificates of the app' },
+    ),
+    newerExists: Type.Boolean({
+      description: 'Whether the app has one of the same type that began later and ends later',
+    }),
+    ambiguous: Type.Boolean({
+      description: 'Whether several look like the stored one; the one that ends first counts',
+    }),
+  },
+  { ...closed, description: 'What Microsoft Graph said about the credential in use' },
+)
+export type GraphFinding = Static<typeof GraphFinding>
+
 export const CredentialList = Type.Object(
   {
     credentials: Type.Array(CredentialVersionView, {
@@ -57,6 +88,9 @@ export const CredentialList = Type.Object(
     }),
     proof: Type.Union([ProofState, Type.Null()]),
     renewal: Type.Union([RenewalState, Type.Null()]),
+    graph: Type.Union([GraphFinding, Type.Null()], {
+      description: 'null: not asked since the start of Postern or the last change',
+    }),
   },
   { ...closed, description: 'The credentials of a profile: never a secret' },
 )

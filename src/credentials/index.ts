@@ -19,14 +19,19 @@
  * is told and tried again a day later; where the tenant forbids secrets, only after a change of the profile. States:
  * requested -> added -> staged -> active -> removed, or failed. Certificates are not renewed.
  *
+ * Graph. Promises: where the app may read its registration, the true end of the credential in use is read once a day and
+ * a minute after it was saved or exchanged; it never overrules what Entra has proven. Without the permission or an answer
+ * the known date counts, and nothing is alerted. States: read, notPermitted, failed; in memory, read anew after a start.
+ *
  * What survives a crash: the journal; which thresholds were reached (table expiry_reminder, committed before the news goes out), and
  * the staged credential with its recipient, which the next start proves again. Activation is one commit. News lost in a
  * crash in between is made good by the alert rules, which look at the dates themselves when they start.
  */
-export { CredentialList, NewCredential, ProofState, RenewalState } from './api.ts'
+export { CredentialList, GraphFinding, NewCredential, ProofState, RenewalState } from './api.ts'
 export type { CredentialEvents, CredentialExpiry, ExpiryWatch } from './credentials.ts'
 export { daysLeft, dueThreshold, expiryWords, THRESHOLDS } from './days.ts'
 export { createExpiryWatch } from './expiry-watch.ts'
+export { createGraphExpiry, type GraphExpiry, type GraphExpiryDeps } from './graph-expiry.ts'
 export type { ProofEnd } from './proof-run.ts'
 export {
   type CredentialRenewal,

@@ -7,6 +7,7 @@ import { toIso } from '../platform/clock.ts'
 import { ProfileId } from '../profiles/api.ts'
 import { type Profiles, toVersionView } from '../profiles/index.ts'
 import { CredentialList, NewCredential, type RenewalState } from './api.ts'
+import type { GraphExpiry } from './graph-expiry.ts'
 import { readNewCredential } from './new-credential.ts'
 import type { CredentialRenewal } from './renewal.ts'
 import type { RenewalEntry } from './renewal-journal.ts'
@@ -35,12 +36,14 @@ export function credentialRoutes(deps: {
   profiles: Pick<Profiles, 'credentials'>
   staging: CredentialStaging
   renewal: Pick<CredentialRenewal, 'latest'>
+  graphExpiry: Pick<GraphExpiry, 'findingOf'>
 }): FastifyPluginAsyncTypebox {
-  const { profiles, staging, renewal } = deps
+  const { profiles, staging, renewal, graphExpiry } = deps
   const listOf = async (id: string): Promise<CredentialList> => ({
     credentials: profiles.credentials(id).map(toVersionView),
     proof: staging.proofOf(id),
     renewal: toRenewalState(await renewal.latest(id)),
+    graph: graphExpiry.findingOf(id) ?? null,
   })
   return async (app) => {
     app.get(

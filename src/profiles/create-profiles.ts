@@ -7,7 +7,12 @@ import type { Storage } from '../storage/index.ts'
 import { commit } from './commit.ts'
 import { createCredentialVersions } from './credential-versions.ts'
 import { planDesiredState } from './desired.ts'
-import { AGENT, createExpiryRecorder } from './expiry-recorder.ts'
+import {
+  AGENT,
+  createExpiryRecorder,
+  type ExpiryChange,
+  type RecordExpiry,
+} from './expiry-recorder.ts'
 import { createTurns } from './in-turn.ts'
 import { createMemory } from './memory.ts'
 import { planChange } from './plan-change.ts'
@@ -130,6 +135,21 @@ export async function createProfiles(deps: ProfilesDeps): Promise<Profiles> {
     view: () => ({ allowCustomCloud, now: clock.now() }),
   })
 
+  /** False when there was nothing to store. */
+  const correctExpiry = async (...given: Parameters<RecordExpiry>): Promise<boolean> => {
+    const previous = memory.find(given[0].profileId)?.profile
+    const after = await recordExpiry(...given)
+    if (previous === undefined || after === undefined) return false
+    events.emit('profile.changed', {
+      profile: after.profile,
+      previous,
+      connectionChanged: false,
+      secretChanged: false,
+      actor: AGENT,
+    })
+    return true
+  }
+
   return {
     list: () => memory.profiles(),
     get: (id) => getStored(id).profile,
@@ -197,19 +217,26 @@ export async function createProfiles(deps: ProfilesDeps): Promise<Profiles> {
     },
 
     async recordAlive(profileId, credentialId) {
-      const before = memory.find(profileId)?.profile
-      const after = await recordExpiry({ profileId, credentialId }, 'credential.alive', (facts) =>
-        facts.expirySource === 'proven' ? { expiresAt: null, expirySource: 'none' } : undefined,
-      )
-      if (before === undefined || after === undefined) return
-      log.info({ profileId }, 'credential works again, its end date is unknown now')
-      events.emit('profile.changed', {
-        profile: after.profile,
-        previous: before,
-        connectionChanged: false,
-        secretChanged: false,
-        actor: AGENT,
-      })
+      const change: ExpiryChange = ({ expirySource }) =>
+        expirySource === 'proven' ? { expiresAt: null, expirySource: 'none' } : undefined
+      if (await correctExpiry({ profileId, credentialId }, 'credential.alive', change)) {
+        log.info({ profileId }, 'credential works again, its end date is unknown now')
+      }
+    },
+
+    async recordGraphExpiry(profileId, credentialId, expiresAt) {
+      const change: ExpiryChange = (facts) => {
+        if (facts.expirySource === 'proven' || facts.expirySource === 'certificate')
+          return undefined
+        if (facts.expirySource === 'graph' && facts.expiresAt === expiresAt) return undefined
+        return { expiresAt, expirySource: 'graph' }
+      }
+      if (await correctExpiry({ profileId, credentialId }, 'credential.end_read', change)) {
+        log.info(
+          { profileId, endsOn: toIsoDay(expiresAt) },
+          'end of the credential read from Graph',
+        )
+      }
     },
   }
 }

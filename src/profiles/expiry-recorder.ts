@@ -12,11 +12,13 @@ export const AGENT: Actor = { type: 'agent', id: null, name: 'Postern', address:
 
 type ExpiryFacts = Pick<CredentialFacts, 'expiresAt' | 'expirySource'>
 
+export type ExpiryChange = (facts: CredentialFacts) => ExpiryFacts | undefined
+
 /** Stores what Entra's answers prove about the end of a credential; undefined when there is nothing to store. */
 export type RecordExpiry = (
   of: { profileId: string; credentialId: string },
   action: string,
-  change: (facts: CredentialFacts) => ExpiryFacts | undefined,
+  change: ExpiryChange,
 ) => Promise<StoredProfile | undefined>
 
 export function createExpiryRecorder(deps: {

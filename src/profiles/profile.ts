@@ -101,6 +101,8 @@ export interface Profiles extends CredentialVersions {
   recordEnded(profileId: string, credentialId: string, at: number): Promise<void>
   /** Takes that back: Entra has accepted the credential after all. Its end date is unknown then. */
   recordAlive(profileId: string, credentialId: string): Promise<void>
+  /** Stores the end that Graph lists. What Entra proved and what a certificate states are not overruled. */
+  recordGraphExpiry(profileId: string, credentialId: string, expiresAt: number): Promise<void>
 }
 
 /**

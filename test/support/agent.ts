@@ -38,6 +38,8 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
   await using opened = new AsyncDisposableStack()
   const folder = options.folder ?? opened.use(temporaryFolder())
   const tenant = options.tenant ?? opened.use(await startSandboxTenant({ clock: systemClock }))
+  // The end that a profile states counts here; Graph would tell another one a minute later.
+  tenant.tenant.patch({ apps: { [tenant.clientId]: { graphRoles: [] } } })
   const logs = captureLog()
   const config: Config = {
     ...loadConfig({

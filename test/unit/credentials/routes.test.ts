@@ -15,7 +15,8 @@ async function startServer(bench: StagingBench) {
     }),
   })
   const renewal = { latest: async () => undefined }
-  app.register(credentialRoutes({ profiles: rig.profiles, staging, renewal }))
+  const graphExpiry = { findingOf: () => undefined }
+  app.register(credentialRoutes({ profiles: rig.profiles, staging, renewal, graphExpiry }))
   const url = '/profiles/default/credential'
   return {
     get: () => app.inject({ url, headers: { authorization: 'Bearer monitor' } }),
@@ -39,6 +40,7 @@ describe('PUT profiles/{id}/credential', () => {
       ],
       proof: { state: 'active', attempts: 1, diagnosis: null },
       renewal: null,
+      graph: null,
     })
     expect(answer.body).not.toContain('other-secret')
     expect((await server.get()).json()).toEqual(answer.json())

@@ -338,6 +338,7 @@ export async function startBench(
       const credential = { ...profile.credential, expiresAt: null, expirySource: 'none' } as const
       known.set(profileId, { ...profile, credential })
     },
+    recordGraphExpiry: unused,
     async put(profile) {
       const row = { settings: '{}', version: 1, managed: 0, created_at: 0, updated_at: 0 }
       await storage.db
