@@ -24,6 +24,8 @@ export async function startCarrier(): Promise<Carrier> {
     },
   }
   const tenant = await startSandboxTenant({ clock: systemClock, seed })
+  // As in startAgent: an end that Graph tells would be mailed, too.
+  tenant.tenant.patch({ apps: { [tenant.clientId]: { graphRoles: [] } } })
   return {
     tenant,
     async mailTo(address) {

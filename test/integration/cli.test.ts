@@ -37,7 +37,11 @@ afterAll(async () => {
   folder[Symbol.dispose]()
   await tenant[Symbol.asyncDispose]()
 })
-beforeEach(() => tenant.tenant.reset())
+beforeEach(() => {
+  tenant.tenant.reset()
+  // As in startAgent: an end that Graph tells would be mailed, too.
+  tenant.tenant.patch({ apps: { [tenant.clientId]: { graphRoles: [] } } })
+})
 
 describe('doctor', () => {
   it('beside a running agent proves what is stored and stores nothing', async () => {
