@@ -20,7 +20,7 @@ export const ProfileStatus = Type.Object(
           daysLeft: Type.Union([Type.Integer(), Type.Null()], {
             description: 'Calendar days in UTC; 0 on the last day, negative after the end',
           }),
-          expirySource: Type.String({ description: 'none, typed, graph or proven' }),
+          expirySource: Type.String({ description: 'none, typed, graph, certificate or proven' }),
         },
         closed,
       ),
