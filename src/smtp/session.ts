@@ -1,0 +1,63 @@
+import type { Failure, Outcome } from '../diagnosis/index.ts'
+import type { SmtpServer } from './failures.ts'
+import type { SmtpAuthentication } from './mechanism.ts'
+
+export interface OpenOptions {
+  server: SmtpServer
+  authentication: SmtpAuthentication
+  signal?: AbortSignal | undefined
+}
+
+/** One logged-in connection, for many messages one after the other. */
+export interface SmtpSession {
+  /** `host:port`. */
+  readonly server: string
+  readonly openedAt: number
+  /** When it was last used, epoch milliseconds. */
+  readonly lastUsedAt: number
+  readonly sent: number
+  /** Of SIZE (RFC 1870); null: none announced. */
+  readonly sizeLimit: number | null
+  /** False once anything has gone wrong with the connection itself, or the server has closed it. */
+  readonly usable: boolean
+  /** One at a time. Rejects only when the signal is aborted or the caller's own values cannot be sent. */
+  send(message: OutgoingMessage): Promise<SendResult>
+  /** QUIT, as a courtesy, and close. */
+  quit(): Promise<void>
+  close(): void
+}
+
+export interface OutgoingMessage {
+  sender: string
+  recipients: readonly { address: string; notify: string | null; orcpt: string | null }[]
+  smtpUtf8: boolean
+  eightBit: boolean
+  ret: 'FULL' | 'HDRS' | null
+  envid: string | null
+  sizeBytes: number
+  /** The bytes as accepted: not dot-stuffed. */
+  body: Uint8Array | AsyncIterable<Uint8Array>
+  /** Awaited before the final dot goes out: what must be on disk before this message can be taken over. */
+  beforeEnd?: Promise<unknown> | undefined
+  signal?: AbortSignal | undefined
+}
+
+export interface SendResult {
+  /** In the order of the recipients. `failure`: the server's own word about this one (RCPT); null: taken with the message. */
+  readonly recipients: readonly {
+    readonly failure: Failure | null
+    readonly reply: string | null
+  }[]
+  /** Null: the server has taken the message over for every recipient without a failure. */
+  readonly failure: Failure | null
+  /** The server's reply to the final dot, verbatim; null: it said nothing. */
+  readonly reply: string | null
+  readonly serverMessageId: string | null
+  /** The final dot may have reached the server without its answer coming back: it may have the message. */
+  readonly uncertain: boolean
+}
+
+export interface SmtpSessions {
+  /** Connects, secures and logs in. Rejects only when the signal is aborted. */
+  open(options: OpenOptions): Promise<Outcome<SmtpSession>>
+}
