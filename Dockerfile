@@ -23,10 +23,12 @@ COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
 COPY migrations ./migrations
 RUN mkdir /data && chown node:node /data && chmod 700 /data \
-  && chmod +x /app/dist/main.js && ln -s /app/dist/main.js /usr/local/bin/postern
+  && chmod +x /app/dist/main.js && ln -s /app/dist/main.js /usr/local/bin/postern \
+  && ln -s /app/dist/main.js /usr/local/bin/sendmail \
+  && ln -s /app/dist/main.js /usr/sbin/sendmail
 USER node
 VOLUME /data
-EXPOSE 8587
+EXPOSE 8587 2587
 HEALTHCHECK --interval=30s --timeout=10s --start-period=20s --retries=3 CMD ["postern", "healthcheck"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["postern"]

@@ -15,6 +15,7 @@ export function agentEnvironment(folder: DataFolder): Record<string, string> {
     NODE_ENV: 'production',
     POSTERN_DATA_DIR: folder.path,
     POSTERN_HTTP_PORT: '0',
+    POSTERN_RELAY_PORT: '0',
     POSTERN_LOG_FORMAT: 'json',
     POSTERN_VERIFICATION_SCHEDULE: LATER,
   }
@@ -28,7 +29,9 @@ export async function startAgentProcess(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<AgentProcess> {
   const child = startChild(AGENT, { ...agentEnvironment(folder), ...environment })
-  return { ...(await whenReady(child)), [Symbol.asyncDispose]: () => child.stop() }
+  const ready = await whenReady(child)
+  child.ignoreOutput()
+  return { ...ready, [Symbol.asyncDispose]: () => child.stop() }
 }
 
 /** Waits for the line with the address, and then for /readyz to answer 200. */

@@ -15,6 +15,10 @@ export interface Child extends AsyncDisposable {
   readonly pid: number
   /** The first line of standard output that is JSON of this shape; rejects when the process ends before it. */
   line<Schema extends TSchema>(schema: Schema): Promise<Static<Schema>>
+  /** Writes a line to its standard input; the next line of this shape that it prints. One call at a time. */
+  ask<Schema extends TSchema>(text: string, schema: Schema): Promise<Static<Schema>>
+  /** Nobody looks at its output any more: it is read and thrown away, at no cost to what is measured. */
+  ignoreOutput(): void
   /** Ends it with SIGTERM, by its own id; at once with SIGKILL. */
   stop(signal?: NodeJS.Signals): Promise<void>
 }
@@ -28,27 +32,43 @@ export function startChild(
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
     env: { PATH, HOME, TMPDIR, NODE_OPTIONS, ...environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   const { pid } = child
   if (pid === undefined) throw new Error(`node ${args.join(' ')} could not be started`)
   const ended = once(child, 'exit')
   const lines: unknown[] = []
   const news = new EventEmitter()
-  createInterface({ input: child.stdout }).on('line', (text) => {
+  const reader = createInterface({ input: child.stdout }).on('line', (text) => {
     lines.push(parse(text))
     news.emit('line')
   })
+  // Of a process that has ended: its end is what is told.
+  child.stdin.on('error', () => {})
+
+  async function lineFrom<Schema extends TSchema>(
+    from: number,
+    schema: Schema,
+  ): Promise<Static<Schema>> {
+    for (;;) {
+      const found = lines.find((line, index) => index >= from && Value.Check(schema, line))
+      if (found !== undefined) return Value.Parse(schema, found)
+      const [reason] = await Promise.race([once(news, 'line'), ended.then(() => ['ended'])])
+      if (reason === 'ended') throw new Error(`node ${args.join(' ')} ended early`)
+    }
+  }
 
   return {
     pid,
-    async line(schema) {
-      for (;;) {
-        const found = lines.find((line) => Value.Check(schema, line))
-        if (found !== undefined) return Value.Parse(schema, found)
-        const [reason] = await Promise.race([once(news, 'line'), ended.then(() => ['ended'])])
-        if (reason === 'ended') throw new Error(`node ${args.join(' ')} ended early`)
-      }
+    line: (schema) => lineFrom(0, schema),
+    ask(text, schema) {
+      const from = lines.length
+      child.stdin.write(`${text}\n`)
+      return lineFrom(from, schema)
+    },
+    ignoreOutput() {
+      reader.close()
+      child.stdout.resume()
     },
     async stop(signal = 'SIGTERM') {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal)

@@ -5,6 +5,8 @@ import { startChild } from './child.ts'
 export const LoadTarget = Type.Object({
   url: Type.String(),
   authorization: Type.Union([Type.String(), Type.Null()]),
+  /** JSON to POST; absent: it is a GET. */
+  body: Type.Optional(Type.String()),
 })
 export type LoadTarget = Static<typeof LoadTarget>
 

@@ -4,14 +4,32 @@
  */
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { backlog } from './measures/backlog.ts'
+import { deliver } from './measures/deliver.ts'
 import { expiry } from './measures/expiry.ts'
+import { large } from './measures/large.ts'
+import { postMessages } from './measures/post-messages.ts'
+import { relay } from './measures/relay.ts'
+import { responsive } from './measures/responsive.ts'
 import { settings } from './measures/settings.ts'
 import { start } from './measures/start.ts'
 import { status } from './measures/status.ts'
 import { verify } from './measures/verify.ts'
 import { type Figure, type Measure, renderJson, renderTable } from './report.ts'
 
-const MEASURES: readonly Measure[] = [start, status, verify, expiry, settings]
+const MEASURES: readonly Measure[] = [
+  start,
+  status,
+  verify,
+  expiry,
+  settings,
+  relay,
+  deliver,
+  responsive,
+  large,
+  postMessages,
+  backlog,
+]
 
 const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean', default: false } },

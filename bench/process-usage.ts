@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 
 /** Linux counts processor time in hundredths of a second, whatever its own tick is (`man 5 proc`, USER_HZ). */
@@ -6,7 +6,22 @@ const TICKS_PER_SECOND = 100
 
 /** Resident memory of a process, in MB of 1024 × 1024 bytes. */
 export function residentMb(pid: number): number {
-  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readProc(pid, 'status')) ?? []
+  return memoryMb(pid, 'VmRSS')
+}
+
+/** The highest resident memory since it began, or since `forgetPeak`. */
+export function peakMb(pid: number): number {
+  return memoryMb(pid, 'VmHWM')
+}
+
+/** The peak counts from now on (`man 5 proc`, clear_refs). */
+export function forgetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
+}
+
+function memoryMb(pid: number, name: 'VmRSS' | 'VmHWM'): number {
+  const [, kilobytes] =
+    new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(readProc(pid, 'status')) ?? []
   if (kilobytes === undefined) throw new Error(`process ${pid} has ended`)
   return Number(kilobytes) / 1024
 }

@@ -8,7 +8,7 @@ export interface Figure {
   readonly detail: string
 }
 
-export type Unit = '×' | 'ms' | 's' | 'MB' | '%' | 'connections'
+export type Unit = '×' | 'ms' | 's' | 'MB' | '%' | 'connections' | 'messages'
 export type Target = { readonly atMost: number } | { readonly atLeast: number }
 
 export interface Measure {

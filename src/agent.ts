@@ -1,58 +1,47 @@
 import { hostname } from 'node:os'
-import { join } from 'node:path'
-import { ACCESS_TAG, accessRoutes, createAccess, type Tokens } from './access/index.ts'
-import { ALERTS_TAG, alertRoutes, createAlertRules, createAlerts } from './alerts/index.ts'
+import { createAccess, type FirstAdminToken, prepareAdminToken } from './access/index.ts'
+import { readiness } from './agent/readiness.ts'
+import { registerApi } from './agent/register-api.ts'
+import { createAlertRules, createAlerts } from './alerts/index.ts'
 import type { Config } from './config/index.ts'
 import {
-  CREDENTIALS_TAG,
   createCredentialRenewal,
   createCredentialStaging,
   createExpiryWatch,
   createGraphExpiry,
-  credentialRoutes,
 } from './credentials/index.ts'
 import { createEntraTransport, createGraphClient, createTokenSource } from './entra/index.ts'
+import { closeHttpServer, createHttpServer, listen } from './http/index.ts'
 import {
-  closeHttpServer,
-  createHttpServer,
-  HEALTH_TAG,
-  type HttpServer,
-  healthRoutes,
-  type Readiness,
-  registerOpenApi,
-} from './http/index.ts'
+  createNotifier,
+  createOutbox,
+  createOutboxMailer,
+  createOutboxRetention,
+  openThreadedStore,
+} from './outbox/index.ts'
 import { type Clock, SECOND_MS } from './platform/clock.ts'
-import { codeOf, messageOf, PosternError } from './platform/errors.ts'
+import { PosternError } from './platform/errors.ts'
 import { createEventBus } from './platform/events.ts'
 import type { Logger } from './platform/logger.ts'
-import { Secret } from './platform/secret.ts'
 import { createTrust } from './platform/trust.ts'
-import { createProfiles, PROFILES_TAG, profileRoutes } from './profiles/index.ts'
-import { createProvisioning, SYNC_TAG, syncRoutes } from './provisioning/index.ts'
-import { createSetupGuide, SETUP_TAG, setupRoutes } from './setup/index.ts'
-import { createSmtpClient } from './smtp/index.ts'
-import {
-  createMetrics,
-  createStatusBoard,
-  metricsRoutes,
-  STATUS_TAG,
-  type StatusEvents,
-  statusRoutes,
-} from './status/index.ts'
-import { openStorage, type Storage, writePrivateFile } from './storage/index.ts'
+import { createProfiles } from './profiles/index.ts'
+import { createProvisioning } from './provisioning/index.ts'
+import { createRelay, createRelayClients, type Relay } from './relay/index.ts'
+import { createSetupGuide } from './setup/index.ts'
+import { createMailboxSlots, createSmtpClient, createSmtpSessions } from './smtp/index.ts'
+import { createMetrics, createStatusBoard, type StatusEvents } from './status/index.ts'
+import { openStorage } from './storage/index.ts'
 import {
   createCredentialProof,
-  createProfileMailer,
   createTestEmail,
   createVerification,
   limitPerMailbox,
-  VERIFICATION_TAG,
-  verificationRoutes,
 } from './verification/index.ts'
 
 export interface Agent extends AsyncDisposable {
   /** Made on the very first start; null afterwards, and when one is preset. */
-  readonly firstAdminToken: { readonly token: Secret; readonly file: string } | null
+  readonly firstAdminToken: FirstAdminToken | null
+  readonly relay: Pick<Relay, 'address' | 'problem'>
   /** Starts the schedules and listens; resolves with the address of the API. */
   start(): Promise<string>
   /** Resolves when nothing that an event has caused is under way. */
@@ -67,7 +56,6 @@ export interface AgentSurroundings {
   readonly monotonicMs?: () => number
 }
 
-export const INITIAL_TOKEN_FILE = 'initial-admin-token'
 const CLOSE_GRACE_MS = 10 * SECOND_MS
 
 /** Builds every part in one straight line and starts nothing. What is opened is closed by disposing the agent. */
@@ -104,16 +92,16 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     log: part('entra'),
     ...(monotonicMs && { monotonicMs }),
   })
-  const smtp = limitPerMailbox(
-    createSmtpClient({
-      trust,
-      clock,
-      log: part('smtp'),
-      hostname: hostname(),
-      timeouts: config.outgoing.smtpTimeouts,
-      proxy: config.proxy.smtp,
-    }),
-  )
+  const smtpDeps = {
+    trust,
+    clock,
+    log: part('smtp'),
+    hostname: hostname(),
+    timeouts: config.outgoing.smtpTimeouts,
+    proxy: config.proxy.smtp,
+  }
+  const slots = createMailboxSlots()
+  const smtp = limitPerMailbox(createSmtpClient(smtpDeps), { slots })
   const profiles = await createProfiles({
     storage,
     audit: access.audit,
@@ -145,8 +133,54 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     events,
     proofOf: (profileId: string) => verification.healthOf(profileId),
   }
+  const outboxStore = opened.use(await openThreadedStore({ storage, log: part('outbox') }))
+  const outbox = opened.use(
+    createOutbox({
+      store: outboxStore,
+      sessions: createSmtpSessions(smtpDeps),
+      slots,
+      profiles,
+      tokens,
+      proofOf: (profileId: string) => verification.healthOf(profileId),
+      storage,
+      clock,
+      log: part('outbox'),
+      events,
+      ...(monotonicMs && { monotonicMs }),
+    }),
+  )
+  const notifier = opened.use(
+    createNotifier({
+      store: outboxStore,
+      profiles,
+      clock,
+      log: part('outbox'),
+      events,
+      publicUrl: config.http.publicUrl,
+      version,
+      hostname: hostname(),
+    }),
+  )
+  const retention = opened.use(
+    createOutboxRetention({
+      store: outboxStore,
+      clock,
+      log: part('outbox'),
+      config: config.outbox,
+    }),
+  )
+  const clients = opened.use(
+    await createRelayClients({
+      storage,
+      profiles,
+      audit: access.audit,
+      clock,
+      log: part('relay'),
+    }),
+  )
   const alerts = opened.use(
     await createAlerts({
+      outbox,
       storage,
       profiles,
       verification,
@@ -154,7 +188,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       clock,
       log: part('alerts'),
       events,
-      mailer: createProfileMailer(mailDeps),
+      mailer: createOutboxMailer({ outbox, profiles, source: 'alert' }),
       publicUrl: config.http.publicUrl,
       version,
       config: config.alerts,
@@ -163,6 +197,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
   const rules = opened.use(
     createAlertRules({
       alerts,
+      outbox,
       profiles,
       verification,
       clock,
@@ -217,6 +252,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     profiles,
     verification,
     alerts,
+    outbox,
     syncProblems: () => provisioning.status().problems,
     events,
     clock,
@@ -227,11 +263,27 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
   /** Ends what a caller still waits for when the grace of a stop is over. */
   const stop = new AbortController()
   const testEmail = createTestEmail({
-    ...mailDeps,
+    profiles,
+    clock,
+    mailer: createOutboxMailer({ outbox, profiles, source: 'test' }),
     version,
     hostname: hostname(),
     stop: stop.signal,
   })
+
+  const relay = opened.use(
+    createRelay({
+      outbox,
+      profiles,
+      clients,
+      clock,
+      log: part('relay'),
+      events,
+      config: config.relay,
+      dataDir: config.dataDir,
+      hostname: config.relay.name ?? hostname(),
+    }),
+  )
 
   let listening = false
   const http = createHttpServer({
@@ -253,47 +305,46 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     closed.abort()
     await overdue
   })
-  registerOpenApi(http, {
-    version,
-    publicUrl: config.http.publicUrl ?? undefined,
-    tags: [
-      HEALTH_TAG,
-      STATUS_TAG,
-      PROFILES_TAG,
-      CREDENTIALS_TAG,
-      VERIFICATION_TAG,
-      SETUP_TAG,
-      ALERTS_TAG,
-      SYNC_TAG,
-      ACCESS_TAG,
-    ],
-  })
-  http.register(healthRoutes({ ready: () => readiness(listening, storage) }))
-  http.register(metricsRoutes({ metrics, isPublic: config.metricsPublic }))
-  http.register(
-    // biome-ignore lint/nursery/noMisusedPromises: Fastify awaits plugins
-    async (api) => {
-      api.register(statusRoutes({ board }))
-      api.register(profileRoutes({ profiles }))
-      api.register(credentialRoutes({ profiles, staging, renewal, graphExpiry }))
-      api.register(verificationRoutes({ verification, testEmail }))
-      api.register(setupRoutes({ setup }))
-      api.register(alertRoutes({ alerts }))
-      api.register(syncRoutes({ provisioning }))
-      api.register(accessRoutes({ tokens: access.tokens, audit: access.audit }))
+  registerApi(
+    http,
+    {
+      ready: () => readiness(listening, storage),
+      metrics,
+      isPublic: config.metricsPublic,
+      board,
+      profiles,
+      staging,
+      renewal,
+      graphExpiry,
+      verification,
+      testEmail,
+      setup,
+      outbox,
+      clients,
+      alerts,
+      provisioning,
+      tokens: access.tokens,
+      audit: access.audit,
+      clock,
+      stop: stop.signal,
     },
-    { prefix: '/api/v1' },
+    { version, publicUrl: config.http.publicUrl },
   )
 
-  const firstAdminToken = await prepareAdminToken(config, access.tokens)
+  const firstAdminToken = await prepareAdminToken(access.tokens, config)
   const held = opened.move()
   return {
     firstAdminToken,
+    relay,
     async start() {
       await provisioning.start()
       await rules.start()
       // First of all that others notice: an agent that cannot listen must not have sent a mail.
       const url = await listen(http, config.http)
+      outbox.start()
+      notifier.start()
+      retention.start()
+      await relay.start()
       alerts.start()
       expiry.start()
       // Before the renewal: it goes on with what is staged.
@@ -310,6 +361,8 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       await verification.idle()
       await staging.idle()
       await events.idle()
+      await outbox.idle()
+      await notifier.idle()
       await alerts.idle()
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
@@ -321,50 +374,4 @@ function stopped(): PosternError {
     kind: 'unavailable',
     code: 'agent_stopping',
   })
-}
-
-/** The preset token, or on the very first start a new one, which is also kept in a file of the data folder. */
-async function prepareAdminToken(
-  config: Config,
-  tokens: Tokens,
-): Promise<Agent['firstAdminToken']> {
-  if (config.adminToken !== undefined) {
-    await tokens.ensurePreset(config.adminToken.reveal())
-    return null
-  }
-  await tokens.warnOfFormerPreset()
-  const file = join(config.dataDir, INITIAL_TOKEN_FILE)
-  const token = await tokens.ensureFirst((made) => writePrivateFile(file, `${made}\n`))
-  if (token === undefined) return null
-  return { token: new Secret(token), file }
-}
-
-function readiness(listening: boolean, storage: Pick<Storage, 'check'>): Readiness {
-  if (!listening) return { ready: false, problems: ['It is starting.'] }
-  try {
-    storage.check()
-    return { ready: true, problems: [] }
-  } catch (error) {
-    return { ready: false, problems: [messageOf(error)] }
-  }
-}
-
-async function listen(http: HttpServer, where: Config['http']): Promise<string> {
-  try {
-    return await http.listen({ host: where.host, port: where.port })
-  } catch (cause) {
-    const code = codeOf(cause)
-    const why = new Map([
-      ['EADDRINUSE', 'another program uses it'],
-      ['EACCES', 'this user may not'],
-      ['EADDRNOTAVAIL', 'this machine has no such address'],
-      ['ENOTFOUND', 'there is no such name'],
-      ['EAI_AGAIN', 'the name cannot be resolved'],
-    ]).get(code ?? '')
-    if (why === undefined) throw cause
-    throw new PosternError(
-      `Postern cannot listen on ${where.host}:${where.port}: ${why}. Choose another POSTERN_HTTP_PORT or POSTERN_HTTP_HOST.`,
-      { kind: 'invalid', code: 'port_unavailable', cause },
-    )
-  }
 }

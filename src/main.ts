@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runCli } from './cli/index.ts'
+import { commandLineFor, runCli } from './cli/index.ts'
 import { systemClock } from './platform/clock.ts'
 
 /** The process edge: arguments, environment, signals, exit code. */
@@ -24,9 +24,13 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const [, program = '', ...argv] = process.argv
+
+process.exitCode = await runCli(commandLineFor(program, argv), {
   // biome-ignore lint/style/noProcessEnv: the process edge hands the environment to the settings loader
   env: process.env,
+  // Opened only by who reads it: an open one would keep the process alive.
+  stdin: () => process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   clock: systemClock,

@@ -4,7 +4,7 @@ import type { LoadTarget } from '../load.ts'
 
 /** One HTTP/1.1 connection with one request under way at a time. */
 export interface KeptConnection {
-  /** Resolves when the whole answer is there; rejects when it is not 200. */
+  /** Resolves when the whole answer is there; rejects when it is no success. */
   ask(request: Buffer): Promise<void>
 }
 
@@ -30,7 +30,7 @@ export async function openConnection(url: URL): Promise<KeptConnection> {
       if (headEnd < 0) return
       const text = head.toString('latin1', 0, headEnd)
       const [, length] = /\r\ncontent-length: (\d+)/i.exec(text) ?? []
-      if (!text.startsWith('HTTP/1.1 200 ') || length === undefined) {
+      if (!/^HTTP\/1\.1 20\d /.test(text) || length === undefined) {
         fail(new Error(`the server answered ${text}`))
         return
       }
@@ -58,13 +58,16 @@ export async function openConnection(url: URL): Promise<KeptConnection> {
   }
 }
 
-/** The bytes of a GET, made once. */
-export function requestTo({ url, authorization }: LoadTarget): Buffer {
+/** The bytes of a request, made once. */
+export function requestTo({ url, authorization, body }: LoadTarget): Buffer {
   const { host, pathname } = new URL(url)
   const lines = [
-    `GET ${pathname} HTTP/1.1`,
+    `${body === undefined ? 'GET' : 'POST'} ${pathname} HTTP/1.1`,
     `Host: ${host}`,
     ...(authorization === null ? [] : [`Authorization: ${authorization}`]),
+    ...(body === undefined
+      ? []
+      : ['Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`]),
   ]
-  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`)
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body ?? ''}`)
 }

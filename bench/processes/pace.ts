@@ -1,4 +1,4 @@
-// Sends so many requests a second, whether the answers come or not. Any answer but 200 ends it.
+// Sends so many requests a second, whether the answers come or not. Any answer but a success ends it.
 import { performance } from 'node:perf_hooks'
 import { Value } from 'typebox/value'
 import { PaceOrder, type PaceResult } from '../load.ts'

@@ -1,4 +1,4 @@
-// Loads two servers in turn as hard as the connections allow. Any answer but 200 ends it.
+// Loads two servers in turn as hard as the connections allow. Any answer but a success ends it.
 import { performance } from 'node:perf_hooks'
 import { Value } from 'typebox/value'
 import { type LoadTarget, RaceOrder, type RaceResult } from '../load.ts'

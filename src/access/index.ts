@@ -15,4 +15,9 @@ export type { Actor } from './actor.ts'
 export { AuditEntry, SCOPES, Scope, TokenCreated, TokenInput, TokenView } from './api.ts'
 export { createAudit } from './audit.ts'
 export { type Access, type AccessDeps, createAccess } from './create-access.ts'
+export {
+  type FirstAdminToken,
+  INITIAL_TOKEN_FILE,
+  prepareAdminToken,
+} from './first-admin-token.ts'
 export { ACCESS_TAG, accessRoutes } from './routes.ts'

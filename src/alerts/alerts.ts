@@ -77,6 +77,8 @@ export interface AlertMail {
   readonly text: string
   readonly html: string
   readonly messageId: string
+  /** The same key is the same try: asked for again after a crash, it is not sent a second time. */
+  readonly idempotencyKey: string
   readonly headers: Record<string, string>
   readonly date: number
 }

@@ -15,6 +15,10 @@ export const AlertKind = Type.Enum(
     'network',
     'settingsFile',
     'secretUnreadable',
+    'mailHeld',
+    'mailDelayed',
+    'dailyLimitReached',
+    'failuresUntold',
   ],
   { description: 'What kind of problem it is' },
 )
@@ -27,6 +31,9 @@ export const Alert = Type.Object(
     profileId: nullableText,
     severity: Type.Enum(['warning', 'critical']),
     summary: Type.String(),
+    details: Type.Array(Type.String(), {
+      description: 'What is to say beyond the diagnosis; once resolved, why it is over',
+    }),
     state: Type.Enum(['open', 'acknowledged', 'silenced', 'resolved']),
     openedAt: Instant,
     updatedAt: Instant,

@@ -1,10 +1,12 @@
 import type { Actor, Audit } from '../access/index.ts'
+import type { Outbox } from '../outbox/index.ts'
 import { type Clock, DAY_MS, SECOND_MS, toIso } from '../platform/clock.ts'
 import { messageOf, PosternError } from '../platform/errors.ts'
 import type { EventBus } from '../platform/events.ts'
 import { newId } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Profiles } from '../profiles/index.ts'
+import { oneLine } from '../smtp/index.ts'
 import type { Storage } from '../storage/index.ts'
 import type { Verification } from '../verification/index.ts'
 import type { AlertConfig, AlertEvents, AlertMailer, Alerts, Problem } from './alerts.ts'
@@ -21,7 +23,6 @@ import {
   updated,
 } from './life.ts'
 import { createLiveAlerts } from './live-alerts.ts'
-import { oneLine } from './mail-body.ts'
 import { createMailPath } from './mail-path.ts'
 import { createOutgoing } from './outgoing.ts'
 import { readSilenceUntil } from './silence-until.ts'
@@ -37,6 +38,8 @@ export interface AlertsDeps {
   profiles: Pick<Profiles, 'list' | 'find'>
   /** Tells which profiles can carry a mail now. */
   verification: Pick<Verification, 'healthOf'>
+  /** Tells whose mail is kept back. */
+  outbox: Pick<Outbox, 'holdsOf'>
   audit: Pick<Audit, 'record'>
   clock: Clock
   log: Logger

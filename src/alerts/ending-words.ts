@@ -49,6 +49,26 @@ const WORDS = {
     was: asSummary,
     now: 'it is over now',
   },
+  mailHeld: {
+    again: (profile) => `the mail of ${profile} is sent again`,
+    was: (profile) => `The mail of ${profile}, or of one of its senders, was kept back`,
+    now: 'it is sent again',
+  },
+  mailDelayed: {
+    again: (profile) => `the mail of ${profile} does not wait long any more`,
+    was: (profile) => `Mail of ${profile} waited for more than an hour`,
+    now: 'it is over now',
+  },
+  dailyLimitReached: {
+    again: (profile) => `the mailbox of ${profile} may send again`,
+    was: (profile) => `The mailbox of ${profile} had sent to all the recipients that it may`,
+    now: 'it may send again',
+  },
+  failuresUntold: {
+    again: (profile) => `failed mail of ${profile} is reported again`,
+    was: asSummary,
+    now: 'it is over now',
+  },
 } as const satisfies Record<AlertKind, Words>
 
 /** `profile “default” can send mail again` */

@@ -11,9 +11,13 @@
  * grows worse; a further day of a secret that ends soon is told all the same. Silenced: no mail at all until then, or
  * until somebody ends the silence; what waits, the all-clear too, is sent afterwards.
  *
+ * A profile whose mail is on hold carries none. Mail that waits is told by the alert that says why its profile cannot
+ * send, where there is one with the same reason, else by one of its own.
+ *
  * What survives a crash: alerts and waiting mails; an alert and its first mail are stored together. A crash between
- * sending and recording repeats that one mail, with the same Message-ID; none is lost. What happened before an alert
- * could open is found again by the rules, which judge the present state when they start.
+ * sending and recording repeats nothing and loses nothing: each try has a key, under which the outbox knows for 24 hours
+ * what became of it. What happened before an alert could open is found again by the rules, which judge the present
+ * state, holds among it, when they start, and each minute what only time brings about.
  */
 export type {
   AlertConfig,

@@ -1,3 +1,4 @@
+import type { Outbox } from '../outbox/index.ts'
 import { mailboxOf, type Profile, type Profiles } from '../profiles/index.ts'
 import type { Verification } from '../verification/index.ts'
 import { type StoredAlert, sameAddress } from './stored-alert.ts'
@@ -24,9 +25,15 @@ export interface MailPath {
 export function createMailPath(deps: {
   profiles: Pick<Profiles, 'list' | 'find'>
   verification: Pick<Verification, 'healthOf'>
+  outbox: Pick<Outbox, 'holdsOf'>
 }): MailPath {
-  const { profiles, verification } = deps
-  const stateOf = (profile: Profile) => verification.healthOf(profile.id).state
+  const { profiles, verification, outbox } = deps
+  /** Whose mail is on hold is as good as failing, whatever a login alone can prove. */
+  const stateOf = (profile: Profile) => {
+    const sender = profile.senderEmailAddress.toLowerCase()
+    const isHeld = outbox.holdsOf(profile.id).some((hold) => ['', sender].includes(hold.sender))
+    return isHeld ? 'failing' : verification.healthOf(profile.id).state
+  }
 
   /** Made once for each list that the profiles hand out: status asks for every profile in turn. */
   let grouped: { of: readonly Profile[]; byAddress: ReadonlyMap<string, Group> } | undefined

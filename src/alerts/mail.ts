@@ -1,10 +1,10 @@
 import { type Command, type Diagnosis, GUIDE_STEPS, RESPONSIBLE_NAMES } from '../diagnosis/index.ts'
 import { toIso } from '../platform/clock.ts'
 import type { Profile } from '../profiles/index.ts'
+import { type Block, linesOf, oneLine, shorten, toHtml, toText } from '../smtp/index.ts'
 import type { AlertMail } from './alerts.ts'
 import type { Advice } from './api.ts'
 import { againWords, missedLines } from './ending-words.ts'
-import { type Block, linesOf, oneLine, shorten, toHtml, toText } from './mail-body.ts'
 import { beliefOf, type Notification, type StoredAlert } from './stored-alert.ts'
 
 export interface MailFacts {
@@ -32,6 +32,7 @@ export function composeAlertMail(facts: MailFacts): AlertMail {
     text: toText(blocks),
     html: toHtml(blocks),
     messageId: messageIdOf(notification),
+    idempotencyKey: tryOf(notification, carrier),
     headers: {
       // RFC 3834 §5: no vacation replies to a machine; the second is Exchange's own word for it ([MS-OXCMAIL] §2.1.3.2.20).
       'Auto-Submitted': 'auto-generated',
@@ -46,6 +47,11 @@ export function messageIdOf(notification: Pick<Notification, 'id' | 'recipient'>
   const domain = notification.recipient.slice(notification.recipient.lastIndexOf('@') + 1)
   const isPlain = /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(domain)
   return `<postern-alert.${notification.id}@${isPlain ? domain : 'postern.invalid'}>`
+}
+
+/** One try of a notification through one profile to one reader. */
+function tryOf({ id, attempts, recipient }: Notification, carrier: Profile): string {
+  return `alert ${id} ${attempts} ${carrier.id} ${recipient}`
 }
 
 /** Where the API listens by default, on the machine itself. */

@@ -1,10 +1,13 @@
 import { type CredentialEvents, dueThreshold } from '../credentials/index.ts'
+import type { NotifierEvents, Outbox, OutboxEvents } from '../outbox/index.ts'
 import { type Clock, parseInstant } from '../platform/clock.ts'
 import type { EventBus } from '../platform/events.ts'
 import type { Profile, ProfileEvents, Profiles } from '../profiles/index.ts'
 import type { Verification, VerificationEvents } from '../verification/index.ts'
 import type { Alerts } from './alerts.ts'
 import type { Alert, AlertKind } from './api.ts'
+import { withWaiting } from './mail-problems.ts'
+import { createMailRules } from './mail-rules.ts'
 import {
   concerns,
   credentialOf,
@@ -37,8 +40,16 @@ export interface AlertRulesDeps {
   alerts: Alerts
   profiles: Pick<Profiles, 'list' | 'find'>
   verification: Pick<Verification, 'healthOf' | 'networkProblem'>
+  outbox: Pick<Outbox, 'queueOf' | 'holdsOf' | 'list'>
   clock: Clock
-  events: EventBus<ProfileEvents & VerificationEvents & CredentialEvents & SettingsFileEvents>
+  events: EventBus<
+    ProfileEvents &
+      VerificationEvents &
+      CredentialEvents &
+      OutboxEvents &
+      NotifierEvents &
+      SettingsFileEvents
+  >
   /** false: none can be wrong, and an alert about a former one ends. */
   usesSettingsFile: boolean
 }
@@ -54,7 +65,9 @@ const OF_ALL = 100_000
 
 /** Decides which news are problems. It looks at the present state each time, so lost or repeated news do no harm. */
 export function createAlertRules(deps: AlertRulesDeps): AlertRules {
-  const { alerts, profiles, verification, clock, events } = deps
+  const { profiles, verification, clock, events } = deps
+  const alerts = withWaiting(deps.alerts, deps)
+  const mail = createMailRules({ ...deps, alerts, inTurn, judgeHealth })
   /** The last end or threshold told of each profile's credential, so that two sources of it tell it once. */
   const told = new Map<string, string>()
   let last: Promise<void> = Promise.resolve()
@@ -81,6 +94,7 @@ export function createAlertRules(deps: AlertRulesDeps): AlertRules {
     const open = await openAlert(profileId, 'verification')
     if (health.state === 'failing') {
       if (open !== undefined) return alerts.open(verificationProblem(profile, health))
+      if (await mail.tells(health)) return
       if (saysEnded(health)) return judgeCredential(profile, { withHealth: true })
       const partOfNetwork = verification.networkProblem() !== null && failsOnTheWay(health)
       if (partOfNetwork || isUnreadable(profile, health)) return
@@ -164,6 +178,7 @@ export function createAlertRules(deps: AlertRulesDeps): AlertRules {
       const health = verification.healthOf(profile.id)
       const withHealth = concerns(health, profile) && saysEnded(health)
       await judgeCredential(profile, { withHealth, start: true })
+      await mail.judge(profile)
     }
     if (!deps.usesSettingsFile) {
       await alerts.resolve(SETTINGS_FILE, 'No settings file is used any more.')
@@ -237,9 +252,13 @@ export function createAlertRules(deps: AlertRulesDeps): AlertRules {
   ]
 
   return {
-    start: () => inTurn(judgeEverything),
+    async start() {
+      await inTurn(judgeEverything)
+      mail.start()
+    },
     async [Symbol.asyncDispose]() {
       for (const end of subscriptions) end()
+      await mail[Symbol.asyncDispose]()
       await last
     },
   }

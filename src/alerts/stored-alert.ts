@@ -75,6 +75,7 @@ export function viewOf(alert: StoredAlert, now: number): Alert {
     profileId: alert.profileId,
     severity: alert.severity,
     summary: alert.summary,
+    details: [...alert.details],
     state: stateOf(alert, now),
     openedAt: toIso(alert.openedAt),
     updatedAt: toIso(alert.updatedAt),

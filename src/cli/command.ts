@@ -10,6 +10,8 @@ export interface Output {
 /** The world of a command. Everything outside comes in here, so that tests run commands in-process. */
 export interface CliContext {
   readonly env: Environment
+  /** Standard input, for the few commands that read it; absent: there is none. */
+  readonly stdin?: () => AsyncIterable<Uint8Array>
   readonly stdout: Output
   readonly stderr: Output
   readonly clock: Clock
@@ -20,6 +22,8 @@ export interface CliContext {
 export interface OptionSpec {
   readonly type: 'string' | 'boolean'
   readonly short?: string
+  /** May be given more than once: read with `all`. */
+  readonly multiple?: boolean
   /** Shown in the help after the name: `--send-to ADDRESS`. */
   readonly value?: string
   readonly description: string
@@ -31,6 +35,8 @@ export interface CommandSpec {
   /** Positional arguments as shown in the usage line, such as `[PROFILE]`. */
   readonly positionals: readonly string[]
   readonly options: Readonly<Record<string, OptionSpec>>
+  /** Reads its arguments itself: they come as positionals, options included. */
+  readonly ownArguments?: boolean
   /** Exit code of errors where 1 has another meaning; default: by the error's kind. */
   readonly errorExitCode?: number
   /** Lines after the options: exit codes, examples. */
@@ -42,6 +48,7 @@ export interface CommandSpec {
 export interface Arguments {
   readonly positionals: readonly string[]
   text(name: string): string | undefined
+  all(name: string): readonly string[]
   flag(name: string): boolean
 }
 

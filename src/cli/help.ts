@@ -18,7 +18,8 @@ export function renderOverview(commands: readonly CommandSpec[]): string {
 
 export function renderHelp(command: CommandSpec): string {
   const options = Object.entries(command.options).map(([name, option]) => {
-    const shown = option.value === undefined ? `--${name}` : `--${name} ${option.value}`
+    const dashes = name.length === 1 ? '-' : '--'
+    const shown = `${dashes}${name}${option.value === undefined ? '' : ` ${option.value}`}`
     return `  ${shown.padEnd(WIDTH)}${option.description}`
   })
   return [

@@ -8,4 +8,4 @@
 export type { CliContext, CommandSpec, Output } from './command.ts'
 export { COMMANDS } from './commands.ts'
 export { renderHelp, renderOverview } from './help.ts'
-export { runCli } from './run.ts'
+export { commandLineFor, runCli } from './run.ts'

@@ -5,6 +5,11 @@ import { COMMANDS } from './commands.ts'
 import { EXIT_CODE_OF, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './exit-codes.ts'
 import { renderHelp, renderOverview } from './help.ts'
 
+/** Under the name of another program, such as a link called sendmail, Postern is that program. */
+export function commandLineFor(program: string, argv: readonly string[]): readonly string[] {
+  return /(^|[/\\])sendmail$/.test(program) ? ['sendmail', ...argv] : argv
+}
+
 /** Runs one command line (without `node` and the script) and resolves with the exit code. */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
   const [name, ...rest] = argv
@@ -22,7 +27,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
     )
     return EXIT_USAGE
   }
-  if (rest.includes('--help') || rest.includes('-h')) {
+  if (rest.includes('--help') || (command.ownArguments !== true && rest.includes('-h'))) {
     context.stdout.write(renderHelp(command))
     return EXIT_OK
   }
@@ -41,10 +46,13 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
 }
 
 function parse(command: CommandSpec, argv: readonly string[]): Arguments | string {
+  if (command.ownArguments === true) {
+    return { positionals: argv, text: () => undefined, all: () => [], flag: () => false }
+  }
   const options = Object.fromEntries(
-    Object.entries(command.options).map(([name, { type, short }]) => [
+    Object.entries(command.options).map(([name, { type, short, multiple = false }]) => [
       name,
-      { type, ...(short !== undefined && { short }) },
+      { type, multiple, ...(short !== undefined && { short }) },
     ]),
   )
   try {
@@ -62,6 +70,10 @@ function parse(command: CommandSpec, argv: readonly string[]): Arguments | strin
       text: (name) => {
         const value = values[name]
         return typeof value === 'string' ? value : undefined
+      },
+      all: (name) => {
+        const value = values[name]
+        return Array.isArray(value) ? value.map(String) : []
       },
       flag: (name) => values[name] === true,
     }

@@ -5,6 +5,18 @@ import type { Secret } from '../platform/secret.ts'
 export interface Config {
   readonly dataDir: string
   readonly http: { readonly host: string; readonly port: number; readonly publicUrl: string | null }
+  readonly relay: {
+    readonly host: string
+    /** null: off. */
+    readonly port: number | null
+    /** By which clients reach it; undefined: the name of the machine. */
+    readonly name: string | undefined
+    /** PEM files of the operator; undefined: one is made and kept. */
+    readonly certificateFiles: { readonly certificate: string; readonly key: string } | undefined
+    readonly maxMessageBytes: number
+  }
+  /** For `postern sendmail`, when it goes through the relay; undefined: without a login. */
+  readonly sendmail: { readonly username: string; readonly password: Secret } | undefined
   readonly adminToken: Secret | undefined
   readonly masterKey: Secret | undefined
   readonly settingsFile: string | undefined
@@ -33,6 +45,12 @@ export interface Config {
     readonly timeoutMs: number
     readonly retentionDays: number
     readonly reportsPerProfile: number
+  }
+  /** How long finished mail is kept. */
+  readonly outbox: {
+    readonly recordDays: number
+    readonly bodyDays: number
+    readonly mostBodyBytes: number
   }
   readonly alerts: { readonly reminderIntervalMs: number }
 }

@@ -8,6 +8,8 @@ import type { Config } from './config.ts'
 import { ProcessSettings } from './process-settings.ts'
 import { readValue, type SettingSchema } from './read-value.ts'
 
+const MEBIBYTE = 1024 * 1024
+
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Set by Kubernetes for services named postern, postern-relay, …; nothing of ours. */
@@ -19,6 +21,8 @@ export function loadConfig(options: { env: Environment; isTerminal: boolean }): 
   const problems: FieldProblem[] = []
   const settings = readSettings(options.env, problems)
   const extraCaPem = readCertificates(settings.POSTERN_CA_FILE, problems)
+  const certificateFiles = readCertificateFiles(settings, problems)
+  const sendmail = readSendmail(settings, problems)
   if (problems.length > 0) {
     throw new PosternError(
       `The process settings are wrong: ${problems.map((p) => `${p.field}: ${p.message}`).join('; ')}.`,
@@ -32,6 +36,14 @@ export function loadConfig(options: { env: Environment; isTerminal: boolean }): 
       port: settings.POSTERN_HTTP_PORT,
       publicUrl: settings.POSTERN_PUBLIC_URL?.replace(/\/+$/, '') ?? null,
     },
+    relay: {
+      host: settings.POSTERN_RELAY_HOST,
+      port: settings.POSTERN_RELAY_PORT === 0 ? null : settings.POSTERN_RELAY_PORT,
+      name: settings.POSTERN_RELAY_NAME,
+      certificateFiles,
+      maxMessageBytes: settings.POSTERN_RELAY_MAX_SIZE_MB * MEBIBYTE,
+    },
+    sendmail,
     adminToken: secret(settings.POSTERN_ADMIN_TOKEN),
     masterKey: secret(settings.POSTERN_MASTER_KEY),
     settingsFile: settings.POSTERN_SETTINGS_FILE,
@@ -57,6 +69,11 @@ export function loadConfig(options: { env: Environment; isTerminal: boolean }): 
       timeoutMs: settings.POSTERN_VERIFICATION_TIMEOUT_SECONDS * SECOND_MS,
       retentionDays: settings.POSTERN_REPORTS_DAYS,
       reportsPerProfile: settings.POSTERN_REPORTS_PER_PROFILE,
+    },
+    outbox: {
+      recordDays: settings.POSTERN_MAIL_RECORDS_DAYS,
+      bodyDays: settings.POSTERN_MAIL_CONTENT_DAYS,
+      mostBodyBytes: settings.POSTERN_MAIL_CONTENT_MB * 1024 * 1024,
     },
     alerts: { reminderIntervalMs: settings.POSTERN_ALERTS_REMINDER_HOURS * HOUR_MS },
   }
@@ -135,6 +152,38 @@ function readCertificates(file: string | undefined, problems: FieldProblem[]): s
     problems.push({ field: 'POSTERN_CA_FILE', message: `cannot be used: ${messageOf(error)}` })
     return undefined
   }
+}
+
+/** The files themselves are read by the relay, which goes on looking at them: they change while the agent runs. */
+function readCertificateFiles(
+  settings: ProcessSettings,
+  problems: FieldProblem[],
+): Config['relay']['certificateFiles'] {
+  const { POSTERN_RELAY_TLS_CERT: certificate, POSTERN_RELAY_TLS_KEY: key } = settings
+  if (certificate !== undefined && key !== undefined) return { certificate, key }
+  const [given, missing] =
+    certificate === undefined
+      ? ['POSTERN_RELAY_TLS_KEY', 'POSTERN_RELAY_TLS_CERT']
+      : ['POSTERN_RELAY_TLS_CERT', 'POSTERN_RELAY_TLS_KEY']
+  if (certificate !== undefined || key !== undefined) {
+    problems.push({ field: missing, message: `is missing: ${given} needs it` })
+  }
+  return undefined
+}
+
+function readSendmail(settings: ProcessSettings, problems: FieldProblem[]): Config['sendmail'] {
+  const { POSTERN_SENDMAIL_USERNAME: username, POSTERN_SENDMAIL_PASSWORD: password } = settings
+  if (username !== undefined && password !== undefined) {
+    return { username, password: new Secret(password) }
+  }
+  if (username === undefined && password === undefined) return undefined
+  const [given, missing] =
+    username === undefined ? ['PASSWORD', 'USERNAME'] : ['USERNAME', 'PASSWORD']
+  problems.push({
+    field: `POSTERN_SENDMAIL_${missing}`,
+    message: `is missing: POSTERN_SENDMAIL_${given} needs it`,
+  })
+  return undefined
 }
 
 /** `; did you mean POSTERN_HTTP_PORT?` when one name is close. */

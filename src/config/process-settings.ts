@@ -55,24 +55,53 @@ export const ProcessSettings = Type.Object(
       default: '127.0.0.1',
       minLength: 1,
       description:
-        'Address of the SMTP relay. Reserved: this version checks the value and opens no relay.',
+        'Address on which the SMTP relay listens; 0.0.0.0 and :: are every address of the machine. On other addresses than those of loopback it opens as soon as there is a relay client.',
     }),
     POSTERN_RELAY_PORT: Type.Integer({
       default: 2587,
       minimum: 0,
       maximum: 65535,
-      description: 'Port of the SMTP relay; 0 is off. Reserved, as POSTERN_RELAY_HOST.',
+      description: 'Port of the SMTP relay; 0 is off.',
     }),
     POSTERN_RELAY_TLS_CERT: Type.Optional(
       Type.String({
         minLength: 1,
-        description: 'Certificate (PEM file) of the SMTP relay. Reserved, as POSTERN_RELAY_HOST.',
+        description:
+          'Certificate (PEM file, with its chain) that the relay shows after STARTTLS; read again when it changes. Without it one is made and kept in <data>/relay-cert.pem.',
       }),
     ),
     POSTERN_RELAY_TLS_KEY: Type.Optional(
       Type.String({
         minLength: 1,
-        description: 'Private key (PEM file) of the SMTP relay. Reserved, as POSTERN_RELAY_HOST.',
+        description: 'Private key (PEM file) of POSTERN_RELAY_TLS_CERT.',
+      }),
+    ),
+    POSTERN_RELAY_NAME: Type.Optional(
+      Type.String({
+        minLength: 1,
+        format: 'host-name',
+        description:
+          'Name by which clients reach the relay: stands in its greeting, in Received lines and in the certificate that is made. Default: the name of the machine.',
+      }),
+    ),
+    POSTERN_RELAY_MAX_SIZE_MB: Type.Integer({
+      default: 35,
+      minimum: 1,
+      maximum: 150,
+      description: 'Largest message that the relay accepts, in MiB; announced as SIZE.',
+    }),
+    POSTERN_SENDMAIL_USERNAME: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'Relay client as which `postern sendmail` logs in at the relay when it cannot open the data folder itself.',
+      }),
+    ),
+    POSTERN_SENDMAIL_PASSWORD: Type.Optional(
+      Type.String({
+        minLength: 1,
+        secret: true,
+        description: 'Password of POSTERN_SENDMAIL_USERNAME.',
       }),
     ),
     POSTERN_CA_FILE: Type.Optional(
@@ -154,6 +183,25 @@ export const ProcessSettings = Type.Object(
       minimum: 1,
       maximum: 100_000,
       description: 'Most verification reports kept for one profile.',
+    }),
+    POSTERN_MAIL_RECORDS_DAYS: Type.Integer({
+      default: 30,
+      minimum: 1,
+      maximum: 3650,
+      description: 'Days for which the record of a finished message is kept.',
+    }),
+    POSTERN_MAIL_CONTENT_DAYS: Type.Integer({
+      default: 3,
+      minimum: 0,
+      maximum: 3650,
+      description:
+        'Days for which the content of a finished message is kept, so that a failed one can be tried again.',
+    }),
+    POSTERN_MAIL_CONTENT_MB: Type.Integer({
+      default: 1024,
+      minimum: 1,
+      maximum: 1_000_000,
+      description: 'Most content of finished messages, in MB; above it the oldest goes first.',
     }),
     POSTERN_ALERTS_REMINDER_HOURS: Type.Integer({
       default: 24,

@@ -56,6 +56,12 @@ const FORMATS: Readonly<Record<string, (text: string) => string | undefined>> = 
     if (isProxy && url.hostname !== '') return undefined
     return 'is not the address of a proxy: it must start with http://, https:// or socks5://'
   },
+  // RFC 1123 §2.1: it stands in a greeting and in header lines.
+  'host-name': (text) =>
+    text.length <= 253 &&
+    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i.test(text)
+      ? undefined
+      : 'is not a host name: use letters, digits, hyphens and dots, as in postern.contoso.com',
   'key-32': (text) =>
     /^[A-Za-z0-9+/_-]+={0,2}$/.test(text) && Buffer.from(text, 'base64').length === 32
       ? undefined

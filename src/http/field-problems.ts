@@ -75,6 +75,14 @@ function visitUnion(
     }
     return
   }
+  // Of several forms the one that has the value's own type was meant.
+  const [same, ...more] = branches.filter(
+    (b) => isRecord(b) && typeof b['type'] === 'string' && isOfType(b['type'], value),
+  )
+  if (same !== undefined && more.length === 0) {
+    visit(same, value, path, out)
+    return
+  }
   const [only, ...others] = branches.filter((b) => !isRecord(b) || b['type'] !== 'null')
   if (only !== undefined && others.length === 0 && isRecord(only)) {
     const type = typeof only['type'] === 'string' ? only['type'] : undefined

@@ -18,6 +18,7 @@ export {
 export { closeHttpServer } from './close.ts'
 export { etagOf, IfMatchHeaders, versionFromIfMatch } from './etag.ts'
 export { HEALTH_TAG, healthRoutes, type Readiness } from './health.ts'
+export { listen } from './listen.ts'
 export { OPENAPI_PATH, type OpenApiOptions, registerOpenApi } from './openapi.ts'
 export { PERMISSIONS, type Permission } from './permission.ts'
 export { PROBLEM_MEDIA_TYPE, Problem } from './problem.ts'

@@ -41,9 +41,9 @@ export interface HttpServerDeps {
 }
 
 const DEFAULT_BODY_LIMIT_BYTES = 1024 * 1024
-/** A caller has this long to send its headers, and this long to send everything. */
+/** A caller has this long to send its headers, and this long to send everything: a large message over a slow line. */
 const HEADERS_TIMEOUT_MS = 10_000
-const REQUEST_TIMEOUT_MS = 30_000
+const REQUEST_TIMEOUT_MS = 5 * 60_000
 /** Longer than the idle time of common proxies (60 s), so that it is they who close. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000
 const LONGEST_PARAMETER = 200

@@ -108,6 +108,21 @@ export interface OutboxEvents {
   'outbox.released': { readonly profileId: string; readonly sender: string; readonly at: number }
   /** The numbers of a profile are other ones now; at most once a second. */
   'outbox.changed': { readonly profileId: string }
+  /** It has come to its end: what metrics count. */
+  'message.finished': {
+    readonly id: string
+    readonly profileId: string
+    readonly source: string
+    readonly outcome: 'delivered' | 'failed' | 'cancelled'
+    readonly acceptedAt: number
+    readonly finishedAt: number
+  }
+  /** The mailbox has taken all the recipients that it may in 24 hours; before `until` nothing more is sent. */
+  'outbox.day_used_up': {
+    readonly profileId: string
+    readonly recipientsPerDay: number
+    readonly until: number
+  }
 }
 
 /** What stands in the way of a message: a sentence and a kind for each face. */

@@ -112,6 +112,63 @@ export const RenewalInput = Type.Object(
 )
 export type RenewalInput = Static<typeof RenewalInput>
 
+const deliveryLimits = {
+  connections: Type.Integer({
+    minimum: 1,
+    maximum: 20,
+    description: 'Connections to the server at the same time; Exchange Online takes 3 of a mailbox',
+  }),
+  messagesPerMinute: Type.Union([Type.Integer({ minimum: 1, maximum: 10_000 }), Type.Null()], {
+    description:
+      'Messages in any 60 seconds; null: no limit. Exchange Online takes 30 of a mailbox',
+  }),
+  recipientsPerDay: Type.Union([Type.Integer({ minimum: 1, maximum: 10_000_000 }), Type.Null()], {
+    description:
+      'Recipients in any 24 hours; null: no limit. Exchange Online takes 10,000 of a mailbox',
+  }),
+  recipientsPerMessage: Type.Integer({
+    minimum: 1,
+    maximum: 1000,
+    description: 'A message for more recipients is handed over in parts',
+  }),
+  retryHours: Type.Integer({
+    minimum: 1,
+    maximum: 240,
+    description: 'What the server puts off is tried again for so many hours, then it has failed',
+  }),
+  holdHours: Type.Integer({
+    minimum: 1,
+    maximum: 720,
+    description:
+      'Mail that waits for a repair (credential, permission) is kept for so many hours, then it has failed',
+  }),
+}
+
+/** How mail is handed to the server, complete. */
+export const DeliveryLimits = Type.Object(deliveryLimits, {
+  ...closed,
+  description: 'What counts now: the delivery settings, with defaults where nothing is set',
+})
+export type DeliveryLimits = Static<typeof DeliveryLimits>
+
+/** On the way in, and as it was set. A key that is left out has the default of the kind of authentication. */
+export const DeliverySettings = Type.Object(
+  {
+    connections: Type.Optional(deliveryLimits.connections),
+    messagesPerMinute: Type.Optional(deliveryLimits.messagesPerMinute),
+    recipientsPerDay: Type.Optional(deliveryLimits.recipientsPerDay),
+    recipientsPerMessage: Type.Optional(deliveryLimits.recipientsPerMessage),
+    retryHours: Type.Optional(deliveryLimits.retryHours),
+    holdHours: Type.Optional(deliveryLimits.holdHours),
+  },
+  {
+    ...closed,
+    description:
+      'Pace and patience of sending. Defaults for exchangeOnline, and for basic at Exchange Online: 3 connections, 30 messages a minute, 10,000 recipients a day, 500 recipients a message; otherwise 3, no limit, no limit, 100. Tried again for 72 hours, held for 168',
+  },
+)
+export type DeliverySettings = Static<typeof DeliverySettings>
+
 const exchangeOnlineBase = {
   type: Type.Literal('exchangeOnline'),
   tenantId: Type.String({
@@ -182,6 +239,7 @@ export const ProfileInput = Type.Object(
     ),
     server: ServerDetails,
     authentication: AuthenticationInput,
+    delivery: Type.Optional(DeliverySettings),
   },
   { ...closed, description: 'Email settings' },
 )
@@ -263,6 +321,8 @@ export const ProfileView = Type.Object(
     errorEmailAddress: Type.Union([Type.String(), Type.Null()]),
     server: ServerDetails,
     authentication: Type.Union([ExchangeOnlineView, BasicView, NoAuthentication]),
+    delivery: Type.Optional(DeliverySettings),
+    deliveryLimits: DeliveryLimits,
     managed: Type.Boolean({
       description: 'true: comes from the settings file and is read-only here',
     }),

@@ -24,6 +24,8 @@ export {
   CredentialInput,
   CredentialVersionView,
   CredentialView,
+  DeliveryLimits,
+  DeliverySettings,
   ProfileId,
   ProfileInput,
   ProfileView,

@@ -1,6 +1,13 @@
 import type { Actor } from '../access/index.ts'
 import type { Cloud } from '../entra/index.ts'
-import type { CloudId, Renewal, ServerDetails, Warning } from './api.ts'
+import type {
+  CloudId,
+  DeliveryLimits,
+  DeliverySettings,
+  Renewal,
+  ServerDetails,
+  Warning,
+} from './api.ts'
 import type { OpenedCredential } from './opened-credential.ts'
 
 /** A profile as the agent uses it: complete, validated, without any secret. */
@@ -17,6 +24,10 @@ export interface Profile {
   readonly errorEmailAddress: string | null
   readonly server: ServerDetails
   readonly authentication: Authentication
+  /** What counts, defaults included. */
+  readonly delivery: DeliveryLimits
+  /** What of it was set. */
+  readonly deliverySettings: DeliverySettings
   /** The active credential; null for `none`, or when no secret was entered yet. */
   readonly credential: CredentialFacts | null
   readonly warnings: readonly Warning[]

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { CloudId, Renewal, ServerDetails } from './api.ts'
+import { CloudId, DeliverySettings, Renewal, ServerDetails } from './api.ts'
 
 /** What the settings column holds: everything of a profile but its secret. */
 export const StoredAuthentication = Type.Union([
@@ -28,6 +28,8 @@ export const Settings = Type.Object({
   errorEmailAddress: Type.Union([Type.String(), Type.Null()]),
   server: ServerDetails,
   authentication: StoredAuthentication,
+  /** As it was given; absent: nothing of it is set. */
+  delivery: Type.Optional(DeliverySettings),
 })
 export type Settings = Static<typeof Settings>
 

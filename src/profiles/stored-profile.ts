@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import { customCloud, findCloud } from '../entra/index.ts'
 import type { KeyRing, Tables } from '../storage/index.ts'
+import { deliveryLimits } from './delivery-limits.ts'
 import type { Authentication, CredentialVersion, Profile } from './profile.ts'
 import { readSettings, type Settings } from './settings.ts'
 import { warningsOf } from './warnings.ts'
@@ -63,6 +64,8 @@ export function toStoredProfile(parts: StoredParts, context: ProfileContext): St
       errorEmailAddress: settings.errorEmailAddress,
       server: settings.server,
       authentication,
+      delivery: deliveryLimits(settings),
+      deliverySettings: settings.delivery ?? {},
       credential: facts,
       warnings: warningsOf({
         ...context,

@@ -1,6 +1,12 @@
 import { Value } from 'typebox/value'
 import type { FieldProblem } from '../platform/errors.ts'
-import { type AuthenticationInput, ProfileId, ProfileInput, ServerDetails } from './api.ts'
+import {
+  type AuthenticationInput,
+  DeliverySettings,
+  ProfileId,
+  ProfileInput,
+  ServerDetails,
+} from './api.ts'
 import { readAuthentication, type SecretDraft } from './authentication-rules.ts'
 import { readEmailAddress } from './email-address.ts'
 import { createFindings, type Findings } from './findings.ts'
@@ -75,12 +81,13 @@ function readProfile(
   const server = readServer(input['server'], findings)
   const type = authenticationType(input['authentication'])
   if (server !== undefined && type !== undefined) checkConnection(server, type, findings)
-  const { id } = input
+  const { id, delivery = {} } = input
   if (
     senderDisplayName === undefined ||
     senderEmailAddress === undefined ||
     server === undefined ||
     login === undefined ||
+    !Value.Check(DeliverySettings, delivery) ||
     !Value.Check(ProfileId, id)
   ) {
     return undefined
@@ -94,6 +101,7 @@ function readProfile(
       errorEmailAddress: errorEmailAddress || null,
       server,
       authentication: login.authentication,
+      ...(Object.keys(delivery).length > 0 && { delivery }),
     },
     secret: login.secret,
   }

@@ -12,6 +12,10 @@ export function toView(profile: Profile): ProfileView {
     errorEmailAddress: profile.errorEmailAddress,
     server: { ...profile.server },
     authentication: authenticationView(profile),
+    ...(Object.keys(profile.deliverySettings).length > 0 && {
+      delivery: { ...profile.deliverySettings },
+    }),
+    deliveryLimits: { ...profile.delivery },
     managed: profile.managed,
     version: profile.version,
     createdAt: toIso(profile.createdAt),
@@ -94,6 +98,12 @@ export function toVersionView(version: CredentialVersion): CredentialVersionView
 
 /** What the audit record compares: the settings, and which credential there is. */
 export function toAuditState(profile: Profile): unknown {
-  const { warnings: _, createdAt: __, updatedAt: ___, ...state } = toView(profile)
+  const {
+    warnings: _,
+    createdAt: __,
+    updatedAt: ___,
+    deliveryLimits: ____,
+    ...state
+  } = toView(profile)
   return { ...state, credentialId: profile.credential?.id ?? null }
 }

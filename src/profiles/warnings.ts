@@ -1,5 +1,6 @@
 import { DAY_MS, toIsoDay } from '../platform/clock.ts'
 import type { Warning } from './api.ts'
+import { deliveryWarnings } from './delivery-limits.ts'
 import { sameAddress } from './email-address.ts'
 import { cloudsOfHost } from './exchange-hosts.ts'
 import { isLoopback } from './host-name.ts'
@@ -32,6 +33,7 @@ export function warningsOf(facts: WarningFacts): readonly Warning[] {
   return [
     ...senderWarnings(facts.settings),
     ...serverWarnings(facts.settings),
+    ...deliveryWarnings(facts.settings),
     ...applicationWarnings(facts),
     ...credentialWarnings(facts),
     ...renewalWarnings(facts),

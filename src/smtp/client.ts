@@ -1,10 +1,7 @@
 import type { Outcome } from '../diagnosis/index.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Logger } from '../platform/logger.ts'
-import type { Trust } from '../platform/trust.ts'
-import { toWire } from './command-line.ts'
-import { runProbe, type SmtpProbe, type SmtpProbeOptions, type SmtpTimeouts } from './probe.ts'
+import { runProbe, type SmtpProbe, type SmtpProbeOptions } from './probe.ts'
 import type { SubmissionReceipt } from './receipt.ts'
+import { createSmtpSessions, type SmtpSessionsDeps } from './sessions.ts'
 import { runSubmission, type SubmitOptions } from './submission.ts'
 
 export interface SmtpClient {
@@ -14,20 +11,11 @@ export interface SmtpClient {
   submit(options: SubmitOptions): Promise<Outcome<SubmissionReceipt>>
 }
 
-export interface SmtpClientDeps {
-  trust: Trust
-  clock: Clock
-  log: Logger
-  /** The name in EHLO. */
-  hostname: string
-  timeouts: SmtpTimeouts
-  /** `http:`, `https:` (CONNECT) or `socks5:`. */
-  proxy?: URL | undefined
-}
+export type SmtpClientDeps = SmtpSessionsDeps
 
 export function createSmtpClient(deps: SmtpClientDeps): SmtpClient {
-  const { clock, log, hostname } = deps
-  toWire(`EHLO ${hostname}`)
+  const { clock, log } = deps
+  const sessions = createSmtpSessions(deps)
 
   function logEnd(event: string, startedAt: number, server: { host: string }, ok: boolean): void {
     log.debug({ host: server.host, ok, durationMs: clock.now() - startedAt }, event)
@@ -42,7 +30,7 @@ export function createSmtpClient(deps: SmtpClientDeps): SmtpClient {
     },
     async submit(options) {
       const startedAt = clock.now()
-      const outcome = await runSubmission(deps, options)
+      const outcome = await runSubmission({ sessions }, options)
       logEnd('smtp submission ended', startedAt, options.server, outcome.ok)
       return outcome
     },

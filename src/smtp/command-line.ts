@@ -5,6 +5,14 @@ import { PosternError } from '../platform/errors.ts'
 const LINE_BREAKING = /[\r\n\u0000]/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to refuse
 const UNSAFE_IN_PATH = /[\u0000-\u0020\u007f<>]/
+/** RFC 5321 §4.1.2 Quoted-string: the only place for a blank; what ends a path is kept out even there. */
+const QUOTED = /^"(?:[ !#-;=?-[\]-~]|\\[ -;=?-~])*"$/
+/** Letters, digits and hyphens, or an address literal (RFC 5321 §4.1.3). Whether it is a domain is the server's word. */
+const ASCII_DOMAIN = /^(?:[A-Za-z0-9._-]+|\[[A-Za-z0-9.:]+\])$/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the range is US-ASCII
+const ASCII = /^[\u0000-\u007f]*$/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to refuse
+const UNSAFE_IN_PARAMETER = /[\u0000-\u0020\u007f]/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to refuse
 const CONTROL = /[\u0000-\u001f\u007f]/
 
@@ -17,13 +25,40 @@ export function toWire(line: string): string {
   return `${line}\r\n`
 }
 
-/** `<mailbox>` for MAIL and RCPT, its domain in ASCII (RFC 5890 §2.3.2.1). Nothing in it can add a parameter. */
-export function toPath(address: string): string {
+/**
+ * `<mailbox>` for MAIL and RCPT. Nothing in it can add a parameter. A domain in other letters goes as A-labels
+ * (RFC 5890 §2.3.2.1) unless `utf8` says that the command carries SMTPUTF8 (RFC 6531 §3.3).
+ */
+export function toPath(address: string, options: { utf8: boolean } = { utf8: false }): string {
   const at = address.lastIndexOf('@')
-  if (at < 1 || UNSAFE_IN_PATH.test(address)) throw unsafe('an email address')
-  const domain = domainToASCII(address.slice(at + 1))
+  const local = address.slice(0, at)
+  const given = address.slice(at + 1)
+  // A lone surrogate would become another character on the wire.
+  const isSafe = QUOTED.test(local) || !UNSAFE_IN_PATH.test(local)
+  if (at < 1 || !isSafe || !address.isWellFormed()) throw unsafe('an email address')
+  if (ASCII_DOMAIN.test(given)) return `<${local}@${given}>`
+  const domain = UNSAFE_IN_PATH.test(given) || ASCII.test(given) ? '' : domainToASCII(given)
   if (domain === '') throw unsafe('an email address')
-  return `<${address.slice(0, at)}@${domain}>`
+  return `<${local}@${options.utf8 ? given : domain}>`
+}
+
+/** As toPath; the empty address is the null reverse-path (RFC 5321 §4.5.5). */
+export function toReversePath(address: string, options: { utf8: boolean }): string {
+  return address === '' ? '<>' : toPath(address, options)
+}
+
+/** Whether an address can go only to a server with SMTPUTF8 (RFC 6531): A-labels do for a domain alone. */
+export function needsSmtpUtf8(address: string): boolean {
+  return !ASCII.test(address.slice(0, address.lastIndexOf('@') + 1))
+}
+
+/** ` NAME=value` for MAIL and RCPT (RFC 5321 §4.1.2 esmtp-param). Nothing in the value can add another one. */
+export function toParameter(name: string, value: string, options: { utf8: boolean }): string {
+  const isSafe = !UNSAFE_IN_PARAMETER.test(value) && value.isWellFormed()
+  if (value === '' || !isSafe || !(options.utf8 || ASCII.test(value))) {
+    throw unsafe(`the parameter ${name} of the envelope`)
+  }
+  return ` ${name}=${value}`
 }
 
 /** SASL separates its parts with NUL (RFC 4616) or \x01 (XOAUTH2): a user name must hold neither. */
@@ -34,20 +69,6 @@ export function assertUsername(username: string): void {
 /** A line break in a header value would add headers of its own (RFC 5322 §2.2). */
 export function assertHeaderValue(name: string, value: string): void {
   if (LINE_BREAKING.test(value)) throw unsafe(`the header ${name}`)
-}
-
-/** RFC 5321 §2.3.8 and §4.1.1.4: a bare CR or LF lets two servers disagree on where a message ends. */
-export function assertMessageLines(data: Buffer): void {
-  for (let i = 0; i < data.length; i++) {
-    const bareLf = data[i] === 10 && data[i - 1] !== 13
-    const bareCr = data[i] === 13 && data[i + 1] !== 10
-    if (bareLf || bareCr) {
-      throw new PosternError(
-        'The message cannot be sent, because a line of it does not end with CR LF. End every line of the message with CR LF and send it again.',
-        { kind: 'invalid', code: 'smtp_message_invalid' },
-      )
-    }
-  }
 }
 
 function unsafe(what: string): PosternError {

@@ -60,7 +60,11 @@ export function toMailContent(message: MailMessage): MailContent {
 
 /** The whole message (RFC 5322), every line ended by CR LF. */
 export function composeMessage(message: MailMessage): Promise<Buffer> {
-  return new MailComposer(toMailContent(message).options).compile().build()
+  return compose(toMailContent(message))
+}
+
+export function compose(content: MailContent): Promise<Buffer> {
+  return new MailComposer(content.options).compile().build()
 }
 
 function nameless(address: string): { name: string; address: string } {

@@ -18,6 +18,21 @@ export function toReceipt(facts: {
   recipients: readonly string[]
 }): SubmissionReceipt {
   const { reply, messageId, recipients } = facts
-  const serverMessageId = SERVER_MESSAGE_ID.exec(reply)?.[0] ?? null
+  const serverMessageId = serverMessageIdOf(reply)
   return { reply, messageId, serverMessageId, recipients: [...recipients] }
+}
+
+export function serverMessageIdOf(reply: string): string | null {
+  return SERVER_MESSAGE_ID.exec(reply)?.[0] ?? null
+}
+
+/** The first header of that name, unfolded (RFC 5322 §2.2.3). */
+export function headerValue(data: Buffer, name: string): string | undefined {
+  const end = data.indexOf('\r\n\r\n')
+  const head = data.subarray(0, end === -1 ? data.length : end).toString('latin1')
+  const line = head
+    .replace(/\r\n[ \t]+/g, ' ')
+    .split('\r\n')
+    .find((header) => header.toLowerCase().startsWith(`${name}:`))
+  return line?.slice(name.length + 1).trim()
 }

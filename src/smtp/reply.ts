@@ -32,7 +32,10 @@ export const REPLY_LIMITS = {
 const LINE = /^([2-5]\d\d)(?:([ -])(.*))?$/s
 const ENHANCED = /^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)/
 
-export function createReplyParser(): ReplyParser {
+/** `expected`: replies that commands on their way will have; none unless said. */
+export function createReplyParser(
+  options: { expected: () => number } = { expected: () => 0 },
+): ReplyParser {
   let rest: Buffer = Buffer.alloc(0)
   let lines: Buffer[] = []
   let lineBytes = 0
@@ -47,7 +50,7 @@ export function createReplyParser(): ReplyParser {
     const match = LINE.exec(decode(line))
     if (match === null) throw broken(`“${show(line)}” where a reply was due`, 'REPLY_MALFORMED')
     if (match[2] === '-') return
-    if (complete.length >= REPLY_LIMITS.waiting) {
+    if (complete.length >= REPLY_LIMITS.waiting + options.expected()) {
       throw broken('more replies than it was asked for', 'REPLY_FLOOD')
     }
     complete.push({ reply: toReply(lines.map(decode)), bytes: lineBytes })

@@ -28,9 +28,13 @@ export const ProfileStatus = Type.Object(
     ]),
     queue: Type.Object(
       {
-        queued: Type.Integer(),
-        held: Type.Integer(),
-        oldestAgeSeconds: Type.Union([Type.Integer(), Type.Null()]),
+        queued: Type.Integer({ description: 'Messages that wait for their turn or next try' }),
+        held: Type.Integer({
+          description: 'Messages that wait for a repair: nothing of them is tried meanwhile',
+        }),
+        oldestAgeSeconds: Type.Union([Type.Integer(), Type.Null()], {
+          description: 'Since the oldest waiting message was accepted; null when none waits',
+        }),
       },
       closed,
     ),
@@ -53,7 +57,7 @@ export const ProfileStatus = Type.Object(
         ),
         Type.Null(),
       ],
-      { description: 'Why the profile is not ok' },
+      { description: 'Why the profile is not ok, or its mail is kept back' },
     ),
   },
   closed,

@@ -1,5 +1,5 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import { parseInstant } from '../platform/clock.ts'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { parseInstant, SECOND_MS } from '../platform/clock.ts'
 import type { EventBus } from '../platform/events.ts'
 import type { Status } from './api.ts'
 import type { StatusBoard, StatusEvents } from './status-board.ts'
@@ -12,6 +12,9 @@ const HEALTH_VALUE = { unknown: -1, ok: 0, warning: 1, failing: 2 } as const sat
   Status['profiles'][number]['health'],
   number
 >
+
+/** From one try at once to the days of the retry schedule. */
+const DELIVERY_SECONDS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 21_600, 86_400, 259_200]
 
 /** Sums of the gauges beside them, under names that are for counters alone: `promtool check metrics` refuses them. */
 const MISNAMED = [
@@ -69,6 +72,44 @@ export function createMetrics(deps: {
     'Open alerts whose mail is still waiting.',
     (profile) => profile.undeliveredAlerts,
   )
+
+  new Gauge({
+    name: 'postern_queue_messages',
+    help: 'Waiting messages of the profile: queued ones, and those held for a repair.',
+    labelNames: ['profile', 'state'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { id, queue } of board.current().profiles) {
+        this.set({ profile: id, state: 'queued' }, queue.queued)
+        this.set({ profile: id, state: 'held' }, queue.held)
+      }
+    },
+  })
+  perProfile(
+    'postern_queue_oldest_age_seconds',
+    'Since the oldest waiting message was accepted; 0 when none waits.',
+    (profile) => profile.queue.oldestAgeSeconds ?? 0,
+  )
+
+  const messages = new Counter({
+    name: 'postern_messages_total',
+    help: 'Messages that have ended, by where they came from and how they ended.',
+    labelNames: ['source', 'outcome'],
+    registers,
+  })
+  const delivery = new Histogram({
+    name: 'postern_message_delivery_seconds',
+    help: 'From accepting a message to the server’s word for the last of its recipients.',
+    buckets: DELIVERY_SECONDS,
+    registers,
+  })
+  events.on('message.finished', ({ source, outcome, acceptedAt, finishedAt }) => {
+    messages.inc({ source, outcome })
+    if (outcome === 'delivered') {
+      delivery.observe(Math.max(0, finishedAt - acceptedAt) / SECOND_MS)
+    }
+  })
 
   const verifications = new Counter({
     name: 'postern_verifications_total',

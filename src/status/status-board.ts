@@ -1,9 +1,11 @@
 import { type AlertEvents, type Alerts, networkSummary } from '../alerts/index.ts'
 import { type CredentialEvents, daysLeft } from '../credentials/index.ts'
-import { type Clock, DAY_MS, toIso } from '../platform/clock.ts'
+import type { Hold, NotifierEvents, Outbox, OutboxEvents } from '../outbox/index.ts'
+import { type Clock, DAY_MS, SECOND_MS, toIso } from '../platform/clock.ts'
 import type { EventBus } from '../platform/events.ts'
 import type { Profile, ProfileEvents, Profiles } from '../profiles/index.ts'
 import type { SyncEvents } from '../provisioning/index.ts'
+import type { RelayEvents } from '../relay/index.ts'
 import type { Verification, VerificationEvents } from '../verification/index.ts'
 import type { ProfileStatus, Status } from './api.ts'
 
@@ -11,6 +13,9 @@ export type StatusEvents = ProfileEvents &
   VerificationEvents &
   CredentialEvents &
   AlertEvents &
+  OutboxEvents &
+  NotifierEvents &
+  RelayEvents &
   SyncEvents
 
 export interface StatusBoard {
@@ -23,6 +28,7 @@ export interface StatusBoardDeps {
   readonly profiles: Pick<Profiles, 'list'>
   readonly verification: Pick<Verification, 'healthOf' | 'networkProblem'>
   readonly alerts: Pick<Alerts, 'summaryOf' | 'hasIndependentPath'>
+  readonly outbox: Pick<Outbox, 'queueOf' | 'holdsOf'>
   /** Problems of the settings file; empty when there is none. */
   readonly syncProblems: () => readonly string[]
   readonly events: EventBus<StatusEvents>
@@ -32,6 +38,9 @@ export interface StatusBoardDeps {
 
 /** From this many days before its end a credential turns the overall status to `warning`. */
 const WARNING_DAYS = 14
+
+/** How old the age of a waiting message may be. */
+const AGE_VALID_MS = SECOND_MS
 
 const NEWS = [
   'profile.created',
@@ -47,6 +56,9 @@ const NEWS = [
   'alert.changed',
   'alert.resolved',
   'alert.notified',
+  'outbox.held',
+  'outbox.released',
+  'outbox.changed',
   'sync.applied',
   'sync.refused',
 ] as const satisfies readonly (keyof StatusEvents)[]
@@ -54,7 +66,7 @@ const NEWS = [
 export function createStatusBoard(deps: StatusBoardDeps): StatusBoard {
   const { clock, events, version } = deps
   const startedAt = toIso(clock.now())
-  let shown: { status: Status; json: string; day: number } | undefined
+  let shown: { status: Status; json: string; day: number; at: number; ages: boolean } | undefined
 
   for (const name of NEWS) {
     events.on(name, () => {
@@ -63,10 +75,13 @@ export function createStatusBoard(deps: StatusBoardDeps): StatusBoard {
   }
 
   function show() {
-    const day = Math.floor(clock.now() / DAY_MS)
-    if (shown === undefined || shown.day !== day) {
+    const at = clock.now()
+    const day = Math.floor(at / DAY_MS)
+    const isOld = shown?.ages === true && Math.abs(at - shown.at) >= AGE_VALID_MS
+    if (shown === undefined || shown.day !== day || isOld) {
       const status = assemble(deps, { startedAt, version })
-      shown = { status, json: JSON.stringify(status), day }
+      const ages = status.profiles.some(({ queue }) => queue.oldestAgeSeconds !== null)
+      shown = { status, json: JSON.stringify(status), day, at, ages }
     }
     return shown
   }
@@ -75,11 +90,15 @@ export function createStatusBoard(deps: StatusBoardDeps): StatusBoard {
 }
 
 function assemble(deps: StatusBoardDeps, facts: { startedAt: string; version: string }): Status {
-  const profiles = deps.profiles.list().map((profile) => profileStatus(profile, deps))
+  const known = deps.profiles.list()
+  const profiles = known.map((profile) => profileStatus(profile, deps))
   const network = deps.verification.networkProblem()
   const problems = [...(network === null ? [] : [networkSummary(network)]), ...deps.syncProblems()]
   const own = deps.alerts.summaryOf(null)
-  const failing = network !== null || profiles.some(({ health }) => health === 'failing')
+  const failing =
+    network !== null ||
+    profiles.some(({ health }) => health === 'failing') ||
+    known.some(({ id }) => deps.outbox.holdsOf(id).length > 0)
   const warning =
     problems.length > 0 ||
     own.undelivered > 0 ||
@@ -104,6 +123,7 @@ function profileStatus(profile: Profile, deps: StatusBoardDeps): ProfileStatus {
   const health = deps.verification.healthOf(profile.id)
   const alerts = deps.alerts.summaryOf(profile.id)
   const { credential } = profile
+  const diagnosis = health.diagnosis ?? holdOf(profile, deps)?.diagnosis ?? null
   return {
     id: profile.id,
     health: health.state,
@@ -122,20 +142,32 @@ function profileStatus(profile: Profile, deps: StatusBoardDeps): ProfileStatus {
                 : daysLeft(credential.expiresAt, deps.clock.now()),
             expirySource: credential.expirySource,
           },
-    queue: { queued: 0, held: 0, oldestAgeSeconds: null },
+    queue: queueOf(profile, deps),
     openAlerts: alerts.open,
     undeliveredAlerts: alerts.undelivered,
     independentAlertPath: deps.alerts.hasIndependentPath(profile.id),
     problem:
-      health.diagnosis === null
+      diagnosis === null
         ? null
         : {
-            code: health.diagnosis.code,
-            summary: health.diagnosis.summary,
-            responsible: health.diagnosis.responsible,
-            remedy: health.diagnosis.remedy,
+            code: diagnosis.code,
+            summary: diagnosis.summary,
+            responsible: diagnosis.responsible,
+            remedy: diagnosis.remedy,
           },
   }
+}
+
+/** That of the whole profile before those of its senders. */
+function holdOf(profile: Profile, { outbox }: StatusBoardDeps): Hold | undefined {
+  const holds = outbox.holdsOf(profile.id)
+  return holds.find(({ sender }) => sender === '') ?? holds[0]
+}
+
+function queueOf(profile: Profile, { outbox, clock }: StatusBoardDeps): ProfileStatus['queue'] {
+  const { queued, held, oldestAcceptedAt } = outbox.queueOf(profile.id)
+  const ageMs = oldestAcceptedAt === null ? null : Math.max(0, clock.now() - oldestAcceptedAt)
+  return { queued, held, oldestAgeSeconds: ageMs === null ? null : Math.floor(ageMs / SECOND_MS) }
 }
 
 function isoOrNull(at: number | null): string | null {

@@ -3,7 +3,8 @@
  *
  * Promises: a commit is on disk before its promise resolves (WAL, synchronous=FULL); one agent per folder, and a
  * crashed agent's claim is free at once; migrations run all together or not at all; a damaged or newer file stops the
- * start and is not changed; a secret opens only with the master key that sealed it and only in its own row.
+ * start and is not changed; a secret opens only with the master key that sealed it and only in its own row. A thread may
+ * open the file a second time; the main thread's writes go before its.
  *
  * What survives a crash: every committed row. What does not: nothing is kept outside the file.
  */
@@ -11,7 +12,15 @@ export { type Claim, claimDataFolder } from './claim.ts'
 export { createKeyRing, type KeyRing, MASTER_KEY_BYTES, type SealedPlace } from './key-ring.ts'
 export { MASTER_KEY_FILE } from './master-key.ts'
 export { type Migration, readMigrations } from './migrate.ts'
-export { DATABASE_FILE, openStorage, type Storage, type StorageOptions } from './open.ts'
+export {
+  type Connection,
+  DATABASE_FILE,
+  openConnection,
+  openStorage,
+  type Storage,
+  type StorageLocation,
+  type StorageOptions,
+} from './open.ts'
 export { writePrivateFile } from './private-file.ts'
 export { storageError } from './sqlite.ts'
 export type { Tables } from './tables.ts'

@@ -10,8 +10,16 @@ import { claimDataFolder } from './claim.ts'
 import { createKeyRing, type KeyRing } from './key-ring.ts'
 import { loadMasterKey } from './master-key.ts'
 import { assertNotNewer, migrate, readMigrations, schemaVersion } from './migrate.ts'
-import { BUSY_TIMEOUT_MS, createQueryBuilder, guard, openSqlite, storageError } from './sqlite.ts'
+import {
+  BUSY_TIMEOUT_MS,
+  CHECKPOINT_PAGES,
+  createQueryBuilder,
+  guard,
+  openSqlite,
+  storageError,
+} from './sqlite.ts'
 import type { Tables } from './tables.ts'
+import { createFirstGate, createThreadGate, createWriteTurns } from './write-gate.ts'
 
 export const DATABASE_FILE = 'postern.db'
 
@@ -22,6 +30,35 @@ export interface Storage extends AsyncDisposable {
   foreignChanges(): number
   /** Throws when the file cannot be read now. */
   check(): void
+  /** For a thread of this process that opens the file a second time. */
+  readonly location: StorageLocation
+  /**
+   * While another connection writes much more than this one, the copying from the write-ahead log into the file is left
+   * to it: it takes a disk's time.
+   */
+  leaveCheckpoints(toOthers: boolean): void
+}
+
+/** Where the file is, and how its connections take turns. It may be sent to a thread. */
+export interface StorageLocation {
+  readonly file: string
+  readonly turns: SharedArrayBuffer
+}
+
+/** A further connection of a thread to the file of an open storage. */
+export interface Connection extends Disposable {
+  readonly db: Kysely<Tables>
+}
+
+/** Without a claim, migration or check: whoever opened the storage has seen to them, and keeps it open longer. */
+export function openConnection(location: StorageLocation): Connection {
+  const sqlite = guard(() => openSqlite(location.file, BUSY_TIMEOUT_MS.thread))
+  return {
+    db: createQueryBuilder(sqlite, createThreadGate(location.turns)),
+    [Symbol.dispose]: () => {
+      sqlite.close()
+    },
+  }
 }
 
 export interface StorageOptions {
@@ -38,6 +75,8 @@ export interface StorageOptions {
 
 /** Larger files are not read through at every start; SQLite still reports damage where it meets it. */
 const FULLY_CHECKED_BYTES = 64 * 1024 * 1024
+/** So many times the pages may wait before this connection copies them all the same. */
+const LEFT_TO_OTHERS = 16
 
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { dataDir, role, clock, log } = options
@@ -75,7 +114,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     const applied = guard(() => migrate(sqlite, migrations))
     if (applied > 0) log.info({ applied, schema: migrations.length }, 'database migrated')
   }
-  const db = createQueryBuilder(sqlite)
+  const turns = createWriteTurns()
+  const db = createQueryBuilder(sqlite, createFirstGate(turns))
   const dataVersion = sqlite.prepare<[], number>('pragma data_version').pluck()
   const probe = sqlite.prepare('select count(*) from sqlite_schema')
 
@@ -86,6 +126,11 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     foreignChanges: () => dataVersion.get() ?? 0,
     check: () => {
       guard(() => probe.get())
+    },
+    location: { file, turns },
+    leaveCheckpoints(toOthers) {
+      const pages = CHECKPOINT_PAGES * (toOthers ? LEFT_TO_OTHERS : 1)
+      guard(() => sqlite.pragma(`wal_autocheckpoint = ${pages}`))
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }

@@ -2,13 +2,19 @@ import Sqlite from 'better-sqlite3'
 import { Kysely, SqliteDialect } from 'kysely'
 import { codeOf, PosternError } from '../platform/errors.ts'
 import type { Tables } from './tables.ts'
+import type { WriteGate } from './write-gate.ts'
 
 /**
- * How long a statement waits for a writer of another process. The wait blocks the process, so the agent, which others
- * poll, gives up soon and says so; a command can afford to wait.
+ * How long a statement waits for another writer. The wait blocks the thread, so the agent's main one, which others
+ * poll, gives up soon and says so; a command and a thread beside it can afford to wait.
  */
-export const BUSY_TIMEOUT_MS = { agent: 200, companion: 5_000 } as const
-const CHECKPOINT_PAGES = 1_000
+export const BUSY_TIMEOUT_MS = { agent: 200, companion: 5_000, thread: 5_000 } as const
+/**
+ * Whoever commits beyond so many pages (4 MB) of the write-ahead log copies them into the file before its commit is
+ * over. A large message comes in with a commit for each of its chunks, so it never adds much to what one copying takes:
+ * 35 MB are nine of them, and the commits of others go between.
+ */
+export const CHECKPOINT_PAGES = 1_000
 /** The features keep what they read often in memory themselves; better-sqlite3's own 16 MB would fill up with reports. */
 const CACHE_KIB = 2_000
 
@@ -25,16 +31,19 @@ export function openSqlite(file: string, busyTimeoutMs: number): Sqlite.Database
 }
 
 /** Kysely on one connection; statements are prepared once, errors of the file become PosternErrors. */
-export function createQueryBuilder(sqlite: Sqlite.Database): Kysely<Tables> {
-  const prepared = new Map<string, ReturnType<typeof wrap>>()
+export function createQueryBuilder(
+  sqlite: Sqlite.Database,
+  gate: WriteGate = OPEN_GATE,
+): Kysely<Tables> {
+  const prepared = new Map<string, Wrapped>()
+  const ofTransaction = boundaries(sqlite, gate)
   return new Kysely<Tables>({
     dialect: new SqliteDialect({
       database: {
         prepare(sql) {
-          let statement = prepared.get(sql)
+          let statement = ofTransaction.get(sql) ?? prepared.get(sql)
           if (statement === undefined) {
-            statement = wrap(guard(() => sqlite.prepare<unknown[]>(sql)))
-            if (sql === 'rollback') statement = { ...statement, run: () => rollBack(sqlite) }
+            statement = wrap(sql, sqlite, gate)
             if (prepared.size >= MOST_PREPARED) prepared.clear()
             prepared.set(sql, statement)
           }
@@ -49,22 +58,77 @@ export function createQueryBuilder(sqlite: Sqlite.Database): Kysely<Tables> {
 }
 
 const MOST_PREPARED = 500
+const OPEN_GATE: WriteGate = { enter() {}, leave() {} }
+
+interface Wrapped {
+  readonly reader: boolean
+  all(parameters: readonly unknown[]): unknown[]
+  run(parameters: readonly unknown[]): Sqlite.RunResult
+  iterate(parameters: readonly unknown[]): IterableIterator<unknown>
+}
+
+/**
+ * Begin, commit and rollback. A transaction takes the lock for writing at once: one that reads first and then finds that
+ * another connection has written meanwhile would fail without waiting (sqlite.org/isolation.html).
+ */
+function boundaries(sqlite: Sqlite.Database, gate: WriteGate): ReadonlyMap<string, Wrapped> {
+  const statement = (sql: string, run: () => Sqlite.RunResult): [string, Wrapped] => [
+    sql,
+    { reader: false, all: () => [], iterate: () => [].values(), run: () => guard(run) },
+  ]
+  const beginImmediate = sqlite.prepare('begin immediate')
+  const commit = sqlite.prepare('commit')
+  return new Map([
+    statement('begin', () => {
+      gate.enter()
+      try {
+        return beginImmediate.run()
+      } catch (error) {
+        gate.leave()
+        throw error
+      }
+    }),
+    // One that fails is followed by a rollback.
+    statement('commit', () => {
+      const result = commit.run()
+      gate.leave()
+      return result
+    }),
+    statement('rollback', () => {
+      try {
+        return rollBack(sqlite)
+      } finally {
+        gate.leave()
+      }
+    }),
+  ])
+}
 
 /**
  * SQLite has rolled back by itself after a full disk or a failed read or write (sqlite.org/lang_transaction.html §3.1):
  * a second rollback would fail, and its error would stand in the place of the reason.
  */
 function rollBack(sqlite: Sqlite.Database): Sqlite.RunResult {
-  if (sqlite.inTransaction) return guard(() => sqlite.prepare('rollback').run())
+  if (sqlite.inTransaction) return sqlite.prepare('rollback').run()
   return { changes: 0, lastInsertRowid: 0 }
 }
 
-function wrap(statement: Sqlite.Statement<unknown[]>) {
+function wrap(sql: string, sqlite: Sqlite.Database, gate: WriteGate): Wrapped {
+  const statement = guard(() => sqlite.prepare<unknown[]>(sql))
+  const inTurn = <Result>(call: () => Result): Result => {
+    if (statement.readonly || sqlite.inTransaction) return guard(call)
+    gate.enter()
+    try {
+      return guard(call)
+    } finally {
+      gate.leave()
+    }
+  }
   return {
     reader: statement.reader,
-    all: (parameters: readonly unknown[]) => guard(() => statement.all(...parameters)),
-    run: (parameters: readonly unknown[]) => guard(() => statement.run(...parameters)),
-    iterate: (parameters: readonly unknown[]) => guard(() => statement.iterate(...parameters)),
+    all: (parameters) => inTurn(() => statement.all(...parameters)),
+    run: (parameters) => inTurn(() => statement.run(...parameters)),
+    iterate: (parameters) => guard(() => statement.iterate(...parameters)),
   }
 }
 

@@ -13,6 +13,17 @@ export interface Tables {
   alert: AlertRow
   alert_notification: AlertNotificationRow
   sync_run: SyncRunRow
+  message: MessageRow
+  message_recipient: MessageRecipientRow
+  message_attempt: MessageAttemptRow
+  message_chunk: MessageChunkRow
+  intake: IntakeRow
+  idempotency_key: IdempotencyKeyRow
+  outbox_hold: OutboxHoldRow
+  mailbox_hour: MailboxHourRow
+  outbox_report: OutboxReportRow
+  outbox_total: OutboxTotalRow
+  relay_client: RelayClientRow
 }
 
 export interface ApiTokenRow {
@@ -153,4 +164,140 @@ export interface SyncRunRow {
   hash: string | null
   outcome: 'applied' | 'unchanged' | 'refused'
   detail: string
+}
+
+export interface MessageRow {
+  /** The order of acceptance. */
+  seq: Generated<number>
+  id: string
+  profile_id: string
+  source: 'api' | 'relay' | 'sendmail' | 'test' | 'alert' | 'report' | 'bounce'
+  priority: 0 | 1 | 2 | 3
+  client: string
+  state: 'queued' | 'sending' | 'deferred' | 'held' | 'delivered' | 'failed' | 'cancelled'
+  sender: string
+  /** `sender` in lower case. */
+  sender_key: string
+  smtp_utf8: number
+  eight_bit: number
+  ret: 'FULL' | 'HDRS' | null
+  envid: string | null
+  header_from: string | null
+  subject: string | null
+  message_id: string | null
+  once: number
+  bounce_to: string | null
+  size_bytes: number
+  /** The number of the first chunk; null: the bytes are not kept any more. */
+  body: number | null
+  recipient_count: number
+  accepted_at: number
+  attempts: number
+  next_attempt_at: number | null
+  finished_at: number | null
+  diagnosis: string | null
+  reply: string | null
+  server_message_id: string | null
+  /** 1: it failed, and nobody has been told. */
+  report_due: number
+  bounce_due: number
+}
+
+export interface MessageRecipientRow {
+  /** The `seq` of its message. */
+  message: number
+  position: number
+  address: string
+  /** `address` in lower case. */
+  address_key: string
+  notify: string | null
+  orcpt: string | null
+  state: 'waiting' | 'delivered' | 'failed' | 'cancelled'
+  reply: string | null
+  diagnosis_code: string | null
+  /** Of the message. */
+  accepted_at: number
+  finished_at: number | null
+}
+
+export interface MessageAttemptRow {
+  message: number
+  number: number
+  started_at: number
+  finished_at: number
+  outcome: 'delivered' | 'partlyDelivered' | 'deferred' | 'held' | 'failed'
+  server: string
+  recipients: number
+  reply: string | null
+  diagnosis: string | null
+}
+
+export interface MessageChunkRow {
+  number: Generated<number>
+  /** The number of the first chunk of the same body; null: it is the first. */
+  first: number | null
+  position: number
+  data: Uint8Array
+}
+
+export interface IntakeRow {
+  id: string
+  /** The number of the first chunk. */
+  body: number
+  chunks: number
+  size_bytes: number
+  /** 1: the bytes are being removed. */
+  discarded: number
+}
+
+export interface IdempotencyKeyRow {
+  client: string
+  key: string
+  fingerprint: string
+  message_id: string
+  accepted_at: number
+}
+
+export interface OutboxHoldRow {
+  profile_id: string
+  sender: string
+  since: number
+  diagnosis: string
+  next_probe_at: number
+  probes: number
+}
+
+export interface MailboxHourRow {
+  mailbox: string
+  /** Hours since 1970. */
+  hour: number
+  recipients: number
+}
+
+export interface OutboxReportRow {
+  profile_id: string
+  last_at: number
+}
+
+export interface OutboxTotalRow {
+  name: 'finishedBytes'
+  amount: number
+}
+
+export interface RelayClientRow {
+  id: string
+  /** null: known by its address. */
+  username: string | null
+  /** The username in lower case; two clients never share one. */
+  username_key: string | null
+  settings: string
+  secret_type: 'generated' | 'password' | 'none'
+  /** SHA-256 of a generated secret, scrypt with its salt of a chosen one. */
+  secret_hash: string | null
+  secret_hint: string | null
+  /** Another one with each new secret. */
+  secret_version: number
+  created_at: number
+  updated_at: number
+  last_used_at: number | null
 }

@@ -45,10 +45,12 @@ export {
 export { SPREADING_MS } from './fallback.ts'
 export {
   diagnosisContext,
+  isTokenRefused,
   type Login,
   type MailAccessDeps,
   NO_PROOF,
   type Proof,
+  provenAt,
   type TokenWish,
 } from './mail-access.ts'
 export { limitPerMailbox } from './mailbox-limit.ts'
@@ -56,6 +58,7 @@ export { openLogin } from './open-login.ts'
 export {
   createProfileMailer,
   type MailResult,
+  type OwnMail,
   type ProfileMailer,
   type ProfileMailerDeps,
 } from './profile-mailer.ts'

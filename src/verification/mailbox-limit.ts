@@ -1,68 +1,46 @@
-import type { SmtpAuthentication, SmtpClient, SmtpServer } from '../smtp/index.ts'
-import { createGate, type Gate } from './gate.ts'
+import {
+  createMailboxSlots,
+  type MailboxSlots,
+  type SmtpAuthentication,
+  type SmtpClient,
+  type SmtpServer,
+} from '../smtp/index.ts'
 
 /** Exchange Online refuses more of one mailbox with 432 4.3.2 (aka.ms/concurrent_sending). */
 const MOST_CONNECTIONS = 3
 /** One place stays for verifications: a burst of messages must not let them run out of time. */
 const MOST_SUBMISSIONS = 2
 
-interface Entrance {
-  readonly connections: Gate
-  readonly submissions: Gate
-  /** Inside or waiting; with the last one the entrance goes. */
-  users: number
-}
-
 /**
  * The same client, with at most three connections at once to one mailbox. Whoever comes later waits in turn, as long
- * as its signal lets it. Made once, and given to everybody who opens connections.
+ * as its signal lets it, and goes before connections that are only kept for the next message. Made once, and given to
+ * everybody who opens connections; `slots` is what it shares with those who do not pass here.
  */
-export function limitPerMailbox(smtp: SmtpClient): SmtpClient {
-  const entrances = new Map<string, Entrance>()
-
+export function limitPerMailbox(
+  smtp: SmtpClient,
+  { slots = createMailboxSlots() }: { slots?: MailboxSlots } = {},
+): SmtpClient {
   async function within<Result>(
-    key: string,
-    gatesOf: (entrance: Entrance) => readonly Gate[],
-    signal: AbortSignal | undefined,
+    options: {
+      server: SmtpServer
+      authentication: SmtpAuthentication
+      signal?: AbortSignal | undefined
+    },
+    most: number,
     run: () => Promise<Result>,
   ): Promise<Result> {
-    const entrance = entrances.get(key) ?? {
-      connections: createGate(MOST_CONNECTIONS),
-      submissions: createGate(MOST_SUBMISSIONS),
-      users: 0,
-    }
-    entrances.set(key, entrance)
-    entrance.users++
-    const entered: (() => void)[] = []
+    const { server, authentication, signal } = options
+    const login = authentication.type === 'none' ? '' : authentication.username
+    const slot = await slots.acquire({ server, login }, { most, urgent: true, signal })
     try {
-      for (const gate of gatesOf(entrance)) {
-        entered.push(await gate.enter({ urgent: false, signal }))
-      }
       return await run()
     } finally {
-      for (const leave of entered) leave()
-      entrance.users--
-      if (entrance.users === 0) entrances.delete(key)
+      slot.release()
     }
   }
 
   return {
-    probe(options) {
-      const { signal } = options
-      const gates = ({ connections }: Entrance) => [connections]
-      return within(keyOf(options), gates, signal, () => smtp.probe(options))
-    },
-    submit(options) {
-      const { signal } = options
-      const gates = ({ submissions, connections }: Entrance) => [submissions, connections]
-      return within(keyOf(options), gates, signal, () => smtp.submit(options))
-    },
+    probe: (options) => within(options, MOST_CONNECTIONS, () => smtp.probe(options)),
+    submit: (options) => within(options, MOST_SUBMISSIONS, () => smtp.submit(options)),
   }
-}
-
-/** Without a login, the server sees one and the same client whatever the profile is. */
-function keyOf(to: { server: SmtpServer; authentication: SmtpAuthentication }): string {
-  const { server, authentication } = to
-  const mailbox = authentication.type === 'none' ? '' : authentication.username
-  return JSON.stringify([server.host, server.port, mailbox]).toLowerCase()
 }

@@ -1,19 +1,24 @@
 import { diagnosisSentence } from '../diagnosis/index.ts'
+import type { Clock } from '../platform/clock.ts'
 import { PosternError } from '../platform/errors.ts'
+import type { Profiles } from '../profiles/index.ts'
 import type { TestEmailOutcome } from './api.ts'
-import { createProfileMailer, type ProfileMailerDeps } from './profile-mailer.ts'
+import type { ProfileMailer } from './profile-mailer.ts'
 import { readRecipient } from './recipient.ts'
 import { composeTestMessage } from './test-message.ts'
 
 export interface TestEmail {
   /**
    * Sends a test email through the profile and waits for the server's answer. Throws test_email_failed with the
-   * diagnosis in `details`, recipient_invalid, or profile_not_found.
+   * diagnosis in `details`, recipient_invalid, profile_not_found, or what the mailer throws.
    */
   send(profileId: string, to: string, signal?: AbortSignal): Promise<TestEmailOutcome>
 }
 
-export interface TestEmailDeps extends Omit<ProfileMailerDeps, 'patient'> {
+export interface TestEmailDeps {
+  profiles: Pick<Profiles, 'get'>
+  mailer: ProfileMailer
+  clock: Clock
   /** Aborted when the agent can wait no longer. */
   stop?: AbortSignal | undefined
   /** Of the agent, named in the mail. */
@@ -22,8 +27,7 @@ export interface TestEmailDeps extends Omit<ProfileMailerDeps, 'patient'> {
 }
 
 export function createTestEmail(deps: TestEmailDeps): TestEmail {
-  const { profiles, clock, version, hostname } = deps
-  const mailer = createProfileMailer({ ...deps, patient: true })
+  const { profiles, mailer, clock, version, hostname } = deps
 
   return {
     async send(profileId, to, signal) {

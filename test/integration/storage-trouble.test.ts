@@ -1,49 +1,12 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { startAgent, type TestAgent } from '../support/agent.ts'
-import { type TemporaryFolder, temporaryFolder } from '../support/folder.ts'
+import { fillDisk, smallDisk } from '../support/disk.ts'
 import { skipFor } from '../support/skip.ts'
-
-/** A folder on a disk of a few megabytes; a string says why there is none. */
-function smallDisk(): TemporaryFolder | string {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) {
-    return 'only root on Linux can mount a small disk'
-  }
-  const folder = temporaryFolder()
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', folder.path], { stdio: 'pipe' })
-  } catch {
-    folder[Symbol.dispose]()
-    return 'this machine does not let a small disk be mounted'
-  }
-  return {
-    path: folder.path,
-    [Symbol.dispose]() {
-      execFileSync('umount', ['--lazy', folder.path])
-      folder[Symbol.dispose]()
-    },
-  }
-}
-
-/** Takes all the room that is left. */
-function fill(file: string): void {
-  const handle = openSync(file, 'w')
-  try {
-    for (let block = 64 * 1024; block >= 1; block = Math.floor(block / 2)) {
-      try {
-        for (;;) writeSync(handle, Buffer.alloc(block))
-      } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
-      }
-    }
-  } finally {
-    closeSync(handle)
-  }
-}
 
 async function create(agent: TestAgent): Promise<void> {
   expect((await agent.call('POST', 'profiles', agent.profile())).status).toBe(201)
@@ -56,13 +19,13 @@ function rename(agent: TestAgent, senderDisplayName: string) {
 }
 
 it('a full disk refuses changes, keeps the answers coming, and is over when there is room again', async (context) => {
-  const disk = smallDisk()
+  const disk = smallDisk(6)
   if (typeof disk === 'string') return skipFor(context, disk)
   using folder = disk
   await using agent = await startAgent({ folder })
   await create(agent)
   const ballast = join(folder.path, 'ballast')
-  fill(ballast)
+  fillDisk(ballast)
 
   // What SQLite had allocated before may take a change or two.
   let kept = 'Process Alerts'

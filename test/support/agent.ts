@@ -43,7 +43,7 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
   const logs = captureLog()
   const config: Config = {
     ...loadConfig({
-      env: { POSTERN_HTTP_PORT: '0', POSTERN_DATA_DIR: folder.path },
+      env: { POSTERN_HTTP_PORT: '0', POSTERN_RELAY_PORT: '0', POSTERN_DATA_DIR: folder.path },
       isTerminal: false,
     }),
     adminToken: new Secret(ADMIN_TOKEN),

@@ -125,6 +125,7 @@ export function agentEnvironment(
   return {
     POSTERN_DATA_DIR: join(folder, 'data'),
     POSTERN_HTTP_PORT: '0',
+    POSTERN_RELAY_PORT: '0',
     POSTERN_ADMIN_TOKEN: PROCESS_ADMIN_TOKEN,
     POSTERN_ALLOW_CUSTOM_CLOUD: 'true',
     POSTERN_CA_FILE: caFile,

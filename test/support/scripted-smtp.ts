@@ -97,6 +97,8 @@ export async function startScriptedSmtp(options: {
     const heard: string[] = []
     lines.push(heard)
     sockets.add(socket)
+    // Replies to pipelined commands do not wait for each other.
+    socket.setNoDelay(true)
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
     const moves = left[index]

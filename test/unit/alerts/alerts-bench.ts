@@ -11,9 +11,17 @@ import {
 } from '../../../src/alerts/index.ts'
 import type { CredentialEvents } from '../../../src/credentials/index.ts'
 import type { Diagnosis } from '../../../src/diagnosis/index.ts'
+import type {
+  Hold,
+  NotifierEvents,
+  OutboxEvents,
+  QueueCounts,
+  StoredMessage,
+} from '../../../src/outbox/index.ts'
 import { HOUR_MS, parseInstant } from '../../../src/platform/clock.ts'
 import { createEventBus, type EventBus } from '../../../src/platform/events.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
+import { EXCHANGE_ONLINE_LIMITS } from '../../../src/profiles/delivery-limits.ts'
 import type { CredentialFacts, Profile, ProfileEvents } from '../../../src/profiles/profile.ts'
 import { openStorage, type Storage } from '../../../src/storage/index.ts'
 import type {
@@ -46,6 +54,8 @@ export function profileOf(id: string, changes: Partial<Profile> = {}): Profile {
     errorEmailAddress: `it-${id}@contoso.com`,
     server: { host: 'smtp.office365.com', port: 587, security: 'starttls' },
     authentication: { type: 'basic', username: `${id}@contoso.com` },
+    delivery: EXCHANGE_ONLINE_LIMITS,
+    deliverySettings: {},
     credential: null,
     warnings: [],
     ...changes,
@@ -121,6 +131,8 @@ type Events = AlertEvents &
   ProfileEvents &
   VerificationEvents &
   CredentialEvents &
+  OutboxEvents &
+  NotifierEvents &
   SettingsFileEvents
 
 export interface AlertsBench extends AsyncDisposable {
@@ -132,6 +144,10 @@ export interface AlertsBench extends AsyncDisposable {
   readonly audited: AuditRecord[]
   readonly log: string[]
   network: NetworkProblem | null
+  /** What waits, by profile. */
+  readonly queues: Map<string, QueueCounts>
+  holds: readonly Hold[]
+  deferred: readonly StoredMessage[]
   /** What the mailer answers: a diagnosis (refused), an error (thrown), or null (delivered). */
   answer: (profileId: string, mail: AlertMail) => Diagnosis | Error | null | Promise<null>
   put(profile: Profile): Promise<void>
@@ -150,6 +166,8 @@ export interface AlertsBench extends AsyncDisposable {
   find(profileId: string): Profile | undefined
   remove(profileId: string): Promise<void>
 }
+
+const EMPTY: QueueCounts = { queued: 0, held: 0, oldestAcceptedAt: null }
 
 export async function createBench(
   options: { reminderIntervalMs?: number; publicUrl?: string | null } = {},
@@ -185,8 +203,15 @@ export async function createBench(
     find: (id: string) => profiles.get(id),
   }
 
+  const outbox = {
+    queueOf: (profileId: string) => bench.queues.get(profileId) ?? EMPTY,
+    holdsOf: (profileId: string) => bench.holds.filter((hold) => hold.profileId === profileId),
+    list: async () => ({ messages: bench.deferred, nextCursor: null }),
+  }
+
   const openAlerts = () =>
     createAlerts({
+      outbox,
       storage,
       profiles: known,
       verification: { healthOf },
@@ -216,6 +241,7 @@ export async function createBench(
       alerts,
       profiles: known,
       verification: { healthOf, networkProblem: () => bench.network },
+      outbox,
       clock,
       events,
       usesSettingsFile: true,
@@ -231,6 +257,9 @@ export async function createBench(
     audited,
     log,
     network: null,
+    queues: new Map(),
+    holds: [],
+    deferred: [],
     answer: () => null,
     async put(profile) {
       profiles.set(profile.id, profile)

@@ -3,6 +3,7 @@ import { opened } from '../../../src/alerts/life.ts'
 import { createMailPath } from '../../../src/alerts/mail-path.ts'
 import type { StoredAlert } from '../../../src/alerts/stored-alert.ts'
 import { CLOUDS } from '../../../src/entra/index.ts'
+import type { Hold } from '../../../src/outbox/index.ts'
 import type { Authentication, Profile } from '../../../src/profiles/profile.ts'
 import type { Health } from '../../../src/verification/index.ts'
 import { problemOf, profileOf, START } from './alerts-bench.ts'
@@ -25,6 +26,7 @@ function profile(id: string, authentication: Authentication, host = 'smtp.office
 function pathOf(
   profiles: readonly Profile[] | (() => readonly Profile[]),
   healths: Record<string, Partial<Health>> = {},
+  holds: readonly Hold[] = [],
 ) {
   const list = typeof profiles === 'function' ? profiles : () => profiles
   return createMailPath({
@@ -43,6 +45,7 @@ function pathOf(
         ...healths[profileId],
       }),
     },
+    outbox: { holdsOf: (profileId) => holds.filter((hold) => hold.profileId === profileId) },
   })
 }
 

@@ -34,6 +34,8 @@ test.each<[string, string, RegExp]>([
   ['POSTERN_HTTP_PORT', '80.5', /not a whole number/],
   ['POSTERN_HTTP_PORT', 'http', /not a whole number/],
   ['POSTERN_RELAY_PORT', '-1', /from 0 to 65535/],
+  ['POSTERN_RELAY_NAME', 'postern contoso', /is not a host name/],
+  ['POSTERN_RELAY_MAX_SIZE_MB', '151', /from 1 to 150/],
   ['POSTERN_PUBLIC_URL', 'postern.contoso.com', /must start with http:\/\/ or https:\/\//],
   ['POSTERN_ALLOW_CUSTOM_CLOUD', 'yes', /use true or false/],
   ['POSTERN_METRICS_PUBLIC', '1', /use true or false/],
@@ -113,4 +115,32 @@ test('variables that Kubernetes injects for a service named postern are ignored'
     POSTERN_RELAY_PORT_2587_TCP_PROTO: 'tcp',
   }
   expect(problemsOf(env)).toEqual({})
+})
+
+test('the settings of the relay: off, its name, its size limit, and certificates in pairs', () => {
+  const relayOf = (env: Environment) => loadConfig({ env, isTerminal: false }).relay
+  expect(relayOf({})).toEqual({
+    host: '127.0.0.1',
+    port: 2587,
+    name: undefined,
+    certificateFiles: undefined,
+    maxMessageBytes: 35 * 1024 * 1024,
+  })
+  const env = {
+    POSTERN_RELAY_PORT: '0',
+    POSTERN_RELAY_NAME: 'postern.contoso.com',
+    POSTERN_RELAY_TLS_CERT: '/etc/cert.pem',
+    POSTERN_RELAY_TLS_KEY: '/etc/key.pem',
+  }
+  expect(relayOf(env)).toMatchObject({
+    port: null,
+    name: 'postern.contoso.com',
+    certificateFiles: { certificate: '/etc/cert.pem', key: '/etc/key.pem' },
+  })
+  expect(problemsOf({ POSTERN_RELAY_TLS_CERT: '/etc/cert.pem' })).toEqual({
+    POSTERN_RELAY_TLS_KEY: 'is missing: POSTERN_RELAY_TLS_CERT needs it',
+  })
+  expect(problemsOf({ POSTERN_RELAY_TLS_KEY: '/etc/key.pem' })).toEqual({
+    POSTERN_RELAY_TLS_CERT: 'is missing: POSTERN_RELAY_TLS_KEY needs it',
+  })
 })

@@ -6,6 +6,7 @@ import { createExpiryWatch } from '../../../src/credentials/index.ts'
 import { parseInstant } from '../../../src/platform/clock.ts'
 import { createEventBus, type EventBus } from '../../../src/platform/events.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
+import { EXCHANGE_ONLINE_LIMITS } from '../../../src/profiles/delivery-limits.ts'
 import type { CredentialFacts, Profile, ProfileEvents } from '../../../src/profiles/profile.ts'
 import { openStorage, type Storage } from '../../../src/storage/index.ts'
 import { createFakeClock, type FakeClock } from '../../support/clock.ts'
@@ -44,6 +45,8 @@ export function profileOf(id: string, credential: CredentialFacts | null): Profi
     errorEmailAddress: null,
     server: { host: 'smtp.office365.com', port: 587, security: 'starttls' },
     authentication: { type: 'basic', username: 'alerts@contoso.com' },
+    delivery: EXCHANGE_ONLINE_LIMITS,
+    deliverySettings: {},
     credential,
     warnings: [],
   }

@@ -1,4 +1,4 @@
-import { type Actor, type AuditEntry, createAudit } from '../../../src/access/index.ts'
+import { type Actor, type Audit, type AuditEntry, createAudit } from '../../../src/access/index.ts'
 import type { CredentialEvents } from '../../../src/credentials/index.ts'
 import { createEventBus, type EventBus } from '../../../src/platform/events.ts'
 import { Secret } from '../../../src/platform/secret.ts'
@@ -34,6 +34,7 @@ export interface Rig extends AsyncDisposable {
   names(): readonly string[]
   /** Which profiles were told as saved, `default changed` or `default unchanged`. */
   readonly saved: string[]
+  readonly audit: Audit
   auditEntries(): Promise<readonly AuditEntry[]>
   /** The same data folder, opened anew. */
   reopen(options?: RigOptions): Promise<Rig>
@@ -100,6 +101,7 @@ export async function createRig(options: RigOptions = {}): Promise<Rig> {
     news,
     saved,
     names: () => news.map(({ name }) => name),
+    audit,
     auditEntries: () => audit.list({ limit: 100 }),
     async reopen(changed = {}) {
       await close()
@@ -133,7 +135,7 @@ export function profileInput(changes: Record<string, unknown> = {}) {
     server: { host: 'smtp.office365.com', port: 587, security: 'starttls' as const },
     authentication: exchangeOnline(),
     ...changes,
-  } satisfies Record<keyof ProfileInput, unknown>
+  } satisfies Record<Exclude<keyof ProfileInput, 'delivery'>, unknown>
 }
 
 /** What the page sends when the secret field was left alone. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CLOUDS } from '../../../src/entra/index.ts'
+import { EXCHANGE_ONLINE_LIMITS } from '../../../src/profiles/delivery-limits.ts'
 import type { ExchangeOnlineAuthentication, Profile } from '../../../src/profiles/index.ts'
 import { powerShellText } from '../../../src/setup/script/literal.ts'
 import { renderScript } from '../../../src/setup/script/render.ts'
@@ -36,6 +37,8 @@ function scriptFor(
     errorEmailAddress: null,
     server: { host: 'smtp.office365.com', port: 587, security: 'starttls' },
     authentication,
+    delivery: EXCHANGE_ONLINE_LIMITS,
+    deliverySettings: {},
     credential: null,
     warnings: [],
   }

@@ -2,12 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { PosternError } from '../../../src/platform/errors.ts'
 import {
   assertHeaderValue,
-  assertMessageLines,
   assertUsername,
+  toParameter,
   toPath,
+  toReversePath,
   toWire,
 } from '../../../src/smtp/command-line.ts'
-import { dotStuffed, headerValue } from '../../../src/smtp/wire-data.ts'
+import { dotStuffed } from '../../../src/smtp/dot-stuffing.ts'
+import { headerValue } from '../../../src/smtp/receipt.ts'
 
 describe('an attacker', () => {
   test.each(['\r\nRCPT TO:<thief@evil.example>', '\n', '\r', '\0'])(
@@ -27,6 +29,13 @@ describe('an attacker', () => {
     '@b.example',
     'a@',
     '',
+    'a b@[192.0.2.1]',
+    '"a> RET=FULL"@b.example',
+    '"a"b" c"@d.example',
+    'a@[192.0.2.1] RET=FULL',
+    'a@b.example\u3000c',
+    'a@%62.example',
+    'a\ud800@b.example',
   ])('cannot put %j in a path', (address) => {
     expect(() => toPath(address)).toThrow(PosternError)
   })
@@ -45,13 +54,34 @@ describe('an attacker', () => {
   test.each(['a\nb\r\n', 'a\rb\r\n', '\n', 'a\r\n.\n', 'a\r'])(
     'cannot smuggle a bare CR or LF in %j',
     (data) => {
-      expect(() => assertMessageLines(Buffer.from(data))).toThrow(PosternError)
+      expect(() => dotStuffed(Buffer.from(data))).toThrow(PosternError)
     },
   )
 })
 
-test('a domain goes over the wire in ASCII', () => {
+test('a domain goes over the wire in ASCII unless the command carries SMTPUTF8', () => {
   expect(toPath('info@bücher.example')).toBe('<info@xn--bcher-kva.example>')
+  expect(toPath('info@bücher.example', { utf8: true })).toBe('<info@bücher.example>')
+})
+
+test.each([
+  'Info@Contoso.COM',
+  'a@[192.0.2.1]',
+  'a@[IPv6:2001:db8::1]',
+  '"a b"@c.example',
+  '"a\\"b@c"@d.example',
+  '=?x?=/+{a}@b_c.example',
+])('%s goes over the wire as it is', (address) => {
+  expect(toPath(address)).toBe(`<${address}>`)
+})
+
+test('the empty address is the null sender, and nobody’s recipient', () => {
+  expect(toReversePath('', { utf8: false })).toBe('<>')
+  expect(() => toReversePath('>', { utf8: false })).toThrow(PosternError)
+})
+
+test.each(['', 'a b', 'a\r\nQUIT', 'a\tb', 'ü'])('a parameter cannot be %j', (value) => {
+  expect(() => toParameter('ENVID', value, { utf8: false })).toThrow(PosternError)
 })
 
 test('leading dots are doubled and the message ends with the lone dot', () => {

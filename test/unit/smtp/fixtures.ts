@@ -97,3 +97,4 @@ export const DATA: SmtpMove = { expect: /^DATA$/, reply: '354 Start mail input' 
 export const ACCEPTED =
   '250 2.0.0 OK <server-id@PROD.OUTLOOK.COM> [Hostname=SYBP282MB2635.AUSP282.PROD.OUTLOOK.COM]'
 export const CONTENT: SmtpMove = { content: true, reply: ACCEPTED }
+export const RSET: SmtpMove = { expect: /^RSET$/, reply: '250 2.0.0 Resetting' }

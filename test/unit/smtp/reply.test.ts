@@ -77,3 +77,9 @@ test('a flood of replies that nobody asked for ends the dialogue', () => {
   const parser = createReplyParser()
   expect(() => parser.push(Buffer.from('250 ok\r\n'.repeat(1_000)))).toThrow(/more replies/)
 })
+
+test('as many replies as commands were sent are no flood', () => {
+  const parser = createReplyParser({ expected: () => 1_000 })
+  parser.push(Buffer.from('250 ok\r\n'.repeat(1_000)))
+  expect(parser.next()?.code).toBe(250)
+})

@@ -22,6 +22,7 @@ import {
   nobody,
   PASSWORD,
   RCPT,
+  RSET,
   STARTTLS,
   TO_AUTH,
   TOKEN,
@@ -123,17 +124,17 @@ describe('a failure', () => {
     ],
     [
       'mail',
-      [...TO_AUTH, ...AUTH, { ...MAIL_FROM, reply: '530 5.7.57 Client not authenticated' }],
+      [...TO_AUTH, ...AUTH, { ...MAIL_FROM, reply: '530 5.7.57 Client not authenticated' }, RSET],
       { code: 530 },
     ],
     [
       'rcpt',
-      [...TO_AUTH, ...AUTH, MAIL_FROM, { ...RCPT, reply: '550 5.1.1 User unknown' }],
+      [...TO_AUTH, ...AUTH, MAIL_FROM, { ...RCPT, reply: '550 5.1.1 User unknown' }, RSET],
       { code: 550 },
     ],
     [
       'data',
-      [...TO_AUTH, ...AUTH, MAIL_FROM, RCPT, { ...DATA, reply: '451 4.7.0 later' }],
+      [...TO_AUTH, ...AUTH, MAIL_FROM, RCPT, { ...DATA, reply: '451 4.7.0 later' }, RSET],
       { code: 451 },
     ],
     [
@@ -145,6 +146,7 @@ describe('a failure', () => {
         RCPT,
         DATA,
         { ...CONTENT, reply: '430 4.2.0 STOREDRV; mailbox logon failure' },
+        RSET,
       ],
       { code: 430, enhancedCode: '4.2.0' },
     ],
@@ -184,7 +186,7 @@ describe('a failure', () => {
     },
   )
 
-  test('by silence ends with the time limit of the whole submission', async () => {
+  test('by silence ends with the time limit of the step', async () => {
     const clock = createFakeClock()
     await using server = await play(...TO_AUTH, { expect: /^AUTH/, next: 'silent' })
     let over = false
@@ -221,10 +223,8 @@ describe('a failure', () => {
   ] as const)(
     'by a certificate that is %s shows the certificate',
     async (certificate, code, name) => {
-      const script = [GREETING, HELLO, STARTTLS]
-      // The second connection looks at the certificate that nodemailer refused.
       await using server = await startScriptedSmtp({
-        scripts: [script, script],
+        scripts: [[GREETING, HELLO, STARTTLS]],
         certificates: certificates.server,
         certificate,
       })
@@ -242,11 +242,7 @@ describe('a failure', () => {
   )
 
   test('because STARTTLS or XOAUTH2 is not offered sends no credential', async () => {
-    await using plain = await play(
-      GREETING,
-      { ...HELLO, reply: '250-mx\r\n250 AUTH XOAUTH2' },
-      { expect: /^STARTTLS$/, reply: '502 5.5.1 Command not implemented' },
-    )
+    await using plain = await play(GREETING, { ...HELLO, reply: '250-mx\r\n250 AUTH XOAUTH2' })
     const clear = await client().submit(options(plain.port))
     expect(clear).toMatchObject({ failure: { source: 'smtp_offer', problem: 'no_starttls' } })
     await using server = await play(GREETING, HELLO, STARTTLS, hello('AUTH LOGIN'))
@@ -355,10 +351,7 @@ test.each(['selfSigned', 'wrongName', 'expired'] as const)(
   'a %s certificate is refused even where the environment tells Node not to care',
   async (certificate) => {
     await using server = await startScriptedSmtp({
-      scripts: [
-        [GREETING, HELLO, STARTTLS],
-        [GREETING, HELLO, STARTTLS],
-      ],
+      scripts: [[GREETING, HELLO, STARTTLS]],
       certificates: certificates.server,
       certificate,
     })

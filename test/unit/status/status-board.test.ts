@@ -1,12 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import type { AlertSummary } from '../../../src/alerts/index.ts'
+import type { Hold, QueueCounts } from '../../../src/outbox/index.ts'
 import { createEventBus } from '../../../src/platform/events.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import type { Profile } from '../../../src/profiles/profile.ts'
 import { createMetrics, createStatusBoard, type StatusEvents } from '../../../src/status/index.ts'
 import type { Health, NetworkProblem } from '../../../src/verification/index.ts'
 import { createFakeClock } from '../../support/clock.ts'
-import { at, networkDiagnosis, profileOf, START, secretOf } from '../alerts/alerts-bench.ts'
+import {
+  at,
+  diagnosisOf,
+  networkDiagnosis,
+  profileOf,
+  START,
+  secretOf,
+} from '../alerts/alerts-bench.ts'
 
 const QUIET: AlertSummary = { open: 0, undelivered: 0 }
 
@@ -19,6 +27,8 @@ function bench(profiles: readonly Profile[] = [profileOf('default')]) {
     alerts: new Map<string | null, AlertSummary>(),
     health: {} as Partial<Health>,
     syncProblems: [] as readonly string[],
+    queue: { queued: 0, held: 0, oldestAcceptedAt: null } as QueueCounts,
+    holds: [] as readonly Hold[],
   }
   const board = createStatusBoard({
     profiles: { list: () => profiles },
@@ -41,6 +51,7 @@ function bench(profiles: readonly Profile[] = [profileOf('default')]) {
       summaryOf: (profileId) => state.alerts.get(profileId) ?? QUIET,
       hasIndependentPath: () => false,
     },
+    outbox: { queueOf: () => state.queue, holdsOf: () => state.holds },
     syncProblems: () => state.syncProblems,
     events,
     clock,
@@ -126,5 +137,85 @@ describe('the status', () => {
     expect(board.current().openAlerts).toBe(1)
     clock.set(at('2027-05-02T00:00:00Z'))
     expect(board.current().profiles[0]?.credential?.daysLeft).toBe(-1)
+  })
+})
+
+describe('mail that waits', () => {
+  const held = (sender: string): Hold => ({
+    profileId: 'default',
+    sender,
+    since: START,
+    diagnosis: diagnosisOf('mailbox_permission_missing'),
+    nextProbeAt: START + 60_000,
+    probes: 0,
+  })
+
+  it('is counted, and its age grows without any news', async () => {
+    const { board, events, clock, state, metrics } = bench()
+    expect(board.current().profiles[0]?.queue).toEqual({
+      queued: 0,
+      held: 0,
+      oldestAgeSeconds: null,
+    })
+    state.queue = { queued: 3, held: 1, oldestAcceptedAt: START - 90_500 }
+    events.emit('outbox.changed', { profileId: 'default' })
+    expect(board.current()).toMatchObject({
+      status: 'ok',
+      profiles: [{ queue: { queued: 3, held: 1, oldestAgeSeconds: 90 } }],
+    })
+    const first = board.currentJson()
+    expect(board.currentJson()).toBe(first)
+    clock.set(START + 1_000)
+    expect(board.current().profiles[0]?.queue.oldestAgeSeconds).toBe(91)
+    // The clock was set back: nothing is older than nothing.
+    clock.set(START - 3_600_000)
+    expect(board.current().profiles[0]?.queue.oldestAgeSeconds).toBe(0)
+    clock.set(START + 1_000)
+    const { text } = await metrics.render()
+    expect(text).toContain('\npostern_queue_messages{profile="default",state="queued"} 3\n')
+    expect(text).toContain('\npostern_queue_messages{profile="default",state="held"} 1\n')
+    expect(text).toContain('\npostern_queue_oldest_age_seconds{profile="default"} 91\n')
+  })
+
+  it.each(['', 'erp@contoso.com'])(
+    'for a repair (sender “%s”) is failing although the login works, and says why',
+    (sender) => {
+      const { board, events, state } = bench()
+      expect(board.current().status).toBe('ok')
+      const hold = held(sender)
+      state.holds = [hold]
+      events.emit('outbox.held', { hold, waiting: 1 })
+      expect(board.current()).toMatchObject({
+        status: 'failing',
+        profiles: [
+          {
+            health: 'ok',
+            problem: {
+              code: 'mailbox_permission_missing',
+              summary: 'Summary of mailbox_permission_missing.',
+              responsible: 'exchangeAdministrator',
+              remedy: 'Remedy of mailbox_permission_missing.',
+            },
+          },
+        ],
+      })
+      state.holds = []
+      events.emit('outbox.released', { profileId: 'default', sender, at: START })
+      expect(board.current()).toMatchObject({ status: 'ok', profiles: [{ problem: null }] })
+    },
+  )
+
+  it('that has ended is counted by source and outcome, and delivered mail by its time', async () => {
+    const { events, metrics } = bench()
+    const base = { id: 'm1', profileId: 'default', acceptedAt: START, finishedAt: START + 2_500 }
+    events.emit('message.finished', { ...base, source: 'relay', outcome: 'delivered' })
+    events.emit('message.finished', { ...base, source: 'relay', outcome: 'delivered' })
+    events.emit('message.finished', { ...base, source: 'api', outcome: 'failed' })
+    const { text } = await metrics.render()
+    expect(text).toContain('\npostern_messages_total{source="relay",outcome="delivered"} 2\n')
+    expect(text).toContain('\npostern_messages_total{source="api",outcome="failed"} 1\n')
+    expect(text).toContain('\npostern_message_delivery_seconds_bucket{le="1"} 0\n')
+    expect(text).toContain('\npostern_message_delivery_seconds_bucket{le="5"} 2\n')
+    expect(text).toContain('\npostern_message_delivery_seconds_sum 5\n')
   })
 })

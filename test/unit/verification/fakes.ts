@@ -14,6 +14,7 @@ import { PosternError } from '../../../src/platform/errors.ts'
 import { createEventBus } from '../../../src/platform/events.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import { Secret } from '../../../src/platform/secret.ts'
+import { EXCHANGE_ONLINE_LIMITS } from '../../../src/profiles/delivery-limits.ts'
 import type {
   Authentication,
   ExchangeOnlineAuthentication,
@@ -60,6 +61,8 @@ export function profileOf(id: string, change: Partial<Profile> = {}): Profile {
     errorEmailAddress: null,
     server: { host: 'smtp.office365.com', port: 587, security: 'starttls' },
     authentication,
+    delivery: EXCHANGE_ONLINE_LIMITS,
+    deliverySettings: {},
     credential:
       authentication.type === 'none'
         ? null

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../../src/platform/secret.ts'
-import type { SmtpAuthentication } from '../../../src/smtp/index.ts'
+import { createMailboxSlots, type SmtpAuthentication } from '../../../src/smtp/index.ts'
 import {
   createProfileMailer,
   createTestEmail,
@@ -152,6 +152,26 @@ describe('the connections to one mailbox', () => {
     expect(client.most()).toBe(3)
   })
 
+  it('go before those that are only kept for the next message', async () => {
+    const slots = createMailboxSlots()
+    const pooled = { server: SERVER, login: 'alerts@contoso.com' }
+    const kept = await Promise.all(
+      [1, 2, 3].map(() => slots.acquire(pooled, { most: 3, urgent: false })),
+    )
+    for (const slot of kept) slot.onWanted(() => slot.release())
+    const client = limitPerMailbox(
+      {
+        probe: async () => probe(),
+        submit: async () => ({ ok: true, value: RECEIPT }),
+      },
+      { slots },
+    )
+    const authentication = mailbox('Alerts@contoso.com')
+    expect((await client.probe({ server: SERVER, authentication })).failure).toBeNull()
+    const sent = await client.submit({ server: SERVER, authentication, message: MESSAGE })
+    expect(sent.ok).toBe(true)
+  })
+
   it('leave their place when they fail', async () => {
     let calls = 0
     const client = limitPerMailbox({
@@ -185,7 +205,7 @@ describe('the connections to one mailbox', () => {
     const smtp = limitPerMailbox(bench.smtp)
     await using verification = await bench.start({ smtp })
     const mailer = createProfileMailer({ ...bench, smtp })
-    const testEmail = createTestEmail({ ...bench, smtp })
+    const testEmail = createTestEmail({ ...bench, mailer })
     const all = profiles.flatMap(({ id }) => [
       verification.verify(id, { reason: 'requested' }),
       mailer.send(id, MESSAGE),

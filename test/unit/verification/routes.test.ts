@@ -2,6 +2,7 @@ import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import { createHttpServer } from '../../../src/http/index.ts'
 import {
+  createProfileMailer,
   createTestEmail,
   Report,
   ReportPage,
@@ -23,7 +24,8 @@ async function startApi() {
   })
   opened.defer(() => app.close())
   const { verification } = bench
-  const testEmail = createTestEmail(bench)
+  const mailer = createProfileMailer({ ...bench, patient: true })
+  const testEmail = createTestEmail({ ...bench, mailer })
   await app.register(verificationRoutes({ verification, testEmail }), { prefix: '/api/v1' })
   const resources = opened.move()
 

@@ -6,7 +6,11 @@ import { createTrust } from '../../../src/platform/trust.ts'
 import type { Profile } from '../../../src/profiles/index.ts'
 import { type SandboxTenant, startSandboxTenant } from '../../../src/sandbox/index.ts'
 import { createSmtpClient } from '../../../src/smtp/index.ts'
-import { createTestEmail, createVerification } from '../../../src/verification/index.ts'
+import {
+  createProfileMailer,
+  createTestEmail,
+  createVerification,
+} from '../../../src/verification/index.ts'
 import { exchangeOnline, profileOf, startBench } from './fakes.ts'
 
 const TIMEOUTS = { connectMs: 5_000, greetingMs: 5_000, commandMs: 5_000, dataMs: 5_000 }
@@ -47,7 +51,8 @@ async function startReal(profile = sandboxProfile()) {
   const smtp = createSmtpClient({ trust, clock, log, hostname: 'localhost', timeouts: TIMEOUTS })
   const deps = { ...bench, clock, tokens, smtp }
   const verification = opened.use(await createVerification(deps))
-  const testEmail = createTestEmail(deps)
+  const mailer = createProfileMailer({ ...deps, patient: true })
+  const testEmail = createTestEmail({ ...deps, mailer })
   const resources = opened.move()
   return {
     ...deps,

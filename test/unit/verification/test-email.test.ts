@@ -26,10 +26,14 @@ const MESSAGE = {
   date: FAKE_NOW,
 }
 
+function testEmailOf(bench: Awaited<ReturnType<typeof startBench>>) {
+  return createTestEmail({ ...bench, mailer: createProfileMailer({ ...bench, patient: true }) })
+}
+
 describe('a test email', () => {
   it('answers with the server’s reply and the message’s id', async () => {
     await using bench = await startBench()
-    const result = await createTestEmail(bench).send('default', ' it@contoso.com ')
+    const result = await testEmailOf(bench).send('default', ' it@contoso.com ')
     expect(result).toEqual({
       messageId: '<m@contoso.com>',
       serverMessageId: '<m@contoso.com>',
@@ -45,7 +49,7 @@ describe('a test email', () => {
     await using bench = await startBench({
       profiles: [profileOf('default', { senderDisplayName })],
     })
-    await createTestEmail(bench).send('default', 'it@contoso.com')
+    await testEmailOf(bench).send('default', 'it@contoso.com')
     const message = bench.smtp.submitted[0]?.message
     expect(message).toMatchObject({
       from: { name: senderDisplayName, address: 'alerts@contoso.com' },
@@ -69,7 +73,7 @@ describe('a test email', () => {
     await using bench = await startBench()
     const failure = smtpReply('message', 430, '4.2.0', 'STOREDRV; mailbox logon failure; x')
     bench.smtp.submission = () => ({ ok: false, failure })
-    await expect(createTestEmail(bench).send('default', 'it@contoso.com')).rejects.toMatchObject({
+    await expect(testEmailOf(bench).send('default', 'it@contoso.com')).rejects.toMatchObject({
       kind: 'unavailable',
       code: 'test_email_failed',
       message: expect.stringContaining('FullAccess'),
@@ -82,7 +86,7 @@ describe('a test email', () => {
     'to %j is refused before anybody is asked',
     async (to) => {
       await using bench = await startBench()
-      await expect(createTestEmail(bench).send('default', to)).rejects.toMatchObject({
+      await expect(testEmailOf(bench).send('default', to)).rejects.toMatchObject({
         kind: 'invalid',
         code: 'recipient_invalid',
         problems: [{ field: 'to' }],
@@ -93,7 +97,7 @@ describe('a test email', () => {
 
   it('of an unknown profile is not found', async () => {
     await using bench = await startBench()
-    await expect(createTestEmail(bench).send('nobody', 'it@contoso.com')).rejects.toMatchObject({
+    await expect(testEmailOf(bench).send('nobody', 'it@contoso.com')).rejects.toMatchObject({
       code: 'profile_not_found',
     })
   })

@@ -77,7 +77,7 @@ function linked(text: string): string {
   return `<a href="${escapeHtml(url.href)}">${escapeHtml(text)}</a>`
 }
 
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')

@@ -1,0 +1,124 @@
+import type { Diagnosis } from '../../diagnosis/index.ts'
+import { HOUR_MS } from '../../platform/clock.ts'
+import type { MessageState } from '../message.ts'
+import type { ClaimedMessage, OutboxStore, Settlement } from '../outbox-store.ts'
+import { expiresAt, nextAttemptAt } from './schedule.ts'
+import type { Verdict } from './verdict.ts'
+
+/** What a verdict makes of the message, ready to be stored. */
+export interface Conclusion {
+  readonly settlement: Settlement
+  readonly state: MessageState
+  readonly diagnosis: Diagnosis | null
+}
+
+export interface ConcludeFacts {
+  readonly claimed: ClaimedMessage
+  readonly verdict: Verdict
+  readonly mailbox: string
+  readonly server: string
+  readonly startedAt: number
+  readonly finishedAt: number
+  /** Recipients of this transaction. */
+  readonly tried: number
+  readonly serverMessageId: string | null
+  readonly retryHours: number
+  readonly recipientsPerMessage: number
+  readonly releasedAt: number | null
+}
+
+/** Looks into the store only where the verdict alone does not tell. */
+export async function conclude(
+  deps: { store: Pick<OutboxStore, 'find'>; random: () => number },
+  facts: ConcludeFacts,
+): Promise<Conclusion> {
+  const { claimed, verdict, mailbox, server, startedAt, finishedAt, serverMessageId } = facts
+  const { delivered, diagnosis, reply, outcome } = verdict
+  const attempt = {
+    startedAt,
+    finishedAt,
+    outcome,
+    server,
+    recipients: facts.tried,
+    reply,
+    diagnosis,
+  }
+  const settlement = (
+    next: Settlement['next'],
+    recipients: Settlement['recipients'] = verdict.recipients,
+  ): Conclusion => ({
+    settlement: {
+      messageId: claimed.message.id,
+      attempt,
+      recipients,
+      next,
+      serverMessageId,
+      accounted: delivered > 0 ? { mailbox, recipients: delivered } : null,
+    },
+    state: next.state,
+    diagnosis,
+  })
+
+  switch (verdict.next) {
+    case 'continue':
+    case 'heldProfile':
+      return settlement({ state: 'queued' })
+    case 'heldSender':
+      return settlement({ state: 'held' })
+    case 'ended':
+      return settlement({ state: (await hasFailed(deps, facts)) ? 'failed' : 'delivered' })
+    case 'defer': {
+      const at = await deferUntil(deps, facts)
+      if (at !== undefined) return settlement({ state: 'deferred', nextAttemptAt: at })
+      const recipients = [...verdict.recipients, ...outOfTime(claimed, verdict)]
+      const expired = settlement({ state: 'failed' }, recipients)
+      const last = delivered > 0 ? outcome : ('failed' as const)
+      const { settlement: stored } = expired
+      return { ...expired, settlement: { ...stored, attempt: { ...attempt, outcome: last } } }
+    }
+  }
+}
+
+/** Whether any recipient failed, now or in an earlier transaction. */
+async function hasFailed(
+  { store }: Pick<Parameters<typeof conclude>[0], 'store'>,
+  { claimed, verdict }: ConcludeFacts,
+): Promise<boolean> {
+  if (verdict.recipients.some(({ state }) => state === 'failed')) return true
+  const { message, recipients } = claimed
+  if (recipients.length === message.recipientCount) return false
+  const detail = await store.find(message.id)
+  return detail?.recipients.some(({ state }) => state === 'failed') ?? false
+}
+
+/** Undefined: its time is over. */
+async function deferUntil(
+  { store, random }: Parameters<typeof conclude>[0],
+  facts: ConcludeFacts,
+): Promise<number | undefined> {
+  const { claimed, verdict, startedAt, finishedAt: now, retryHours, recipientsPerMessage } = facts
+  const { message, recipients } = claimed
+  const { acceptedAt, attempts } = message
+  // Each part of a large message that got through was a try, too, but not one without success.
+  const done = message.recipientCount - recipients.length
+  const tries = attempts + 1 - Math.ceil(done / recipientsPerMessage)
+  const retryAfterMs = verdict.diagnosis?.retryAfterMs ?? null
+  const at = nextAttemptAt({ now, tries, retryAfterMs, random })
+  const earliestEnd = acceptedAt + retryHours * HOUR_MS
+  if (at < earliestEnd) return at
+  const detail = await store.find(message.id)
+  const known = detail?.attempts ?? []
+  const own = { startedAt, finishedAt: now }
+  const end = expiresAt({ ...facts, acceptedAt, attempts: [...known, own] })
+  if (now >= end) return undefined
+  // The last try is made when the time is over.
+  return Math.min(at, end)
+}
+
+function outOfTime({ recipients }: ClaimedMessage, verdict: Verdict): Settlement['recipients'] {
+  const changed = new Set(verdict.recipients.map(({ index }) => index))
+  const diagnosisCode = verdict.diagnosis?.code ?? null
+  return recipients
+    .filter(({ index }) => !changed.has(index))
+    .map(({ index }) => ({ index, state: 'failed', reply: verdict.reply, diagnosisCode }))
+}

@@ -1,0 +1,389 @@
+import { type Diagnosis, diagnose, type Failure } from '../../diagnosis/index.ts'
+import type { TokenSource } from '../../entra/index.ts'
+import { type Clock, SECOND_MS } from '../../platform/clock.ts'
+import { messageOf, PosternError } from '../../platform/errors.ts'
+import type { Logger } from '../../platform/logger.ts'
+import type { Profile, Profiles } from '../../profiles/index.ts'
+import type { Mailbox, MailboxSlots, SmtpSessions } from '../../smtp/index.ts'
+import { diagnosisContext, type Proof, provenAt } from '../../verification/index.ts'
+import type { OutboxNews } from '../events.ts'
+import type { Hold, StoredMessage } from '../message.ts'
+import type { ClaimedMessage, OutboxStore } from '../outbox-store.ts'
+import { type Carried, carry } from './carry.ts'
+import { createClaims, type Item } from './claims.ts'
+import type { Conclusion } from './conclude.ts'
+import { createConcurrency } from './concurrency.ts'
+import { createDayBudget } from './day-budget.ts'
+import type { HoldBook } from './hold-book.ts'
+import { createHoldKeeper } from './hold-keeper.ts'
+import { strictest } from './limits.ts'
+import { senderOf } from './mailbox-key.ts'
+import { createPacer, type Ticket } from './pacer.ts'
+import { isOwnMail } from './queue-state.ts'
+import { createSessionPool } from './session-pool.ts'
+import { createSettling } from './settling.ts'
+import type { Tasks } from './tasks.ts'
+import { createTurns } from './turns.ts'
+import { judge, type Verdict } from './verdict.ts'
+
+/** The delivery for one mailbox of a server, whichever profiles send through it. */
+export interface Lane {
+  /** Mail of these profiles may be waiting. */
+  wake(profileIds: readonly string[]): void
+  /** Tries one message of a profile that is on hold. */
+  probe(profileId: string): void
+  /** The next message of this sender is tried although it is on hold. */
+  probeSender(profileId: string, sender: string): void
+  /** Whether another SendAsDenied is far enough from a block of the mailbox. */
+  mayRiskDenial(): boolean
+  /** The connections of the profile are void. */
+  renew(profileId: string): void
+  /** Nothing is under way and nothing can be sent now. */
+  isQuiet(): boolean
+  /** Begins nothing more; resolves when nothing is under way and every connection is closed. */
+  stop(): Promise<void>
+}
+
+export interface DeliveryDeps {
+  store: OutboxStore
+  sessions: SmtpSessions
+  slots: MailboxSlots
+  profiles: Profiles
+  tokens: TokenSource
+  /** What a profile has done before; verification knows. */
+  proofOf: (profileId: string) => Proof
+  clock: Clock
+  monotonicMs: () => number
+  /** 0 to 1. */
+  random: () => number
+  log: Logger
+}
+
+export interface LaneDeps extends DeliveryDeps {
+  mailbox: Mailbox & { readonly key: string }
+  /** Those of this mailbox, as of now. */
+  laneProfiles: () => readonly Profile[]
+  holds: HoldBook
+  news: OutboxNews
+  tasks: Tasks
+  /** When the last hold of the profile ended; null: not known. */
+  releasedAt: (profileId: string) => number | null
+  /** After the commit of what a try came to. */
+  onSettled: (message: StoredMessage, conclusion: Conclusion) => void
+  /** Queued again without news of the store. */
+  onQueued: (profileIds: readonly string[]) => void
+  /** Ends what is under way. */
+  signal: AbortSignal
+}
+
+const STORE_PAUSE_MS = 5 * SECOND_MS
+
+export function createLane(deps: LaneDeps): Lane {
+  const { mailbox, laneProfiles, store, profiles, clock, monotonicMs, random, log } = deps
+  const { holds, news, tasks, signal } = deps
+  const limits = () => strictest(laneProfiles())
+  const pacer = createPacer({ monotonicMs, messagesPerMinute: () => limits().messagesPerMinute })
+  const recipientsPerDay = () => limits().recipientsPerDay
+  const budget = createDayBudget({
+    mailbox: mailbox.key,
+    recipientsPerDay,
+    store,
+    clock,
+    monotonicMs,
+  })
+  const connections = () => limits().connections
+  const concurrency = createConcurrency({ connections, monotonicMs, random })
+  const pool = createSessionPool({ ...deps, connections })
+  const settling = createSettling(deps)
+  const turns = createTurns()
+  // The next login is to prove itself.
+  const onHeld = (profileId: string) => pool.renew(profileId)
+  const keeper = createHoldKeeper({ holds, tasks, monotonicMs, onHeld })
+  const claims = createClaims({
+    store,
+    holds,
+    profileIds: () => laneProfiles().map(({ id }) => id),
+    isPaused: () => concurrency.pausedMs() > 0,
+    monotonicMs,
+    giveBack,
+    hasSession: (profileId) => pool.hasIdle(profileId),
+    onFailure: onStoreFailure,
+    onFilled: kick,
+  })
+  const senderProbes = new Set<string>()
+  let storeTroubleUntil = Number.NEGATIVE_INFINITY
+  let active = 0
+  let isDispatching = false
+  let isAgain = false
+  let isStopping = false
+  let isDayUsedUp = false
+  let timer: AbortController | undefined
+
+  function giveBack(messageIds: readonly string[]): void {
+    if (messageIds.length === 0) return
+    tasks.run('unclaim', async () => {
+      await store.unclaim(messageIds)
+      deps.onQueued(laneProfiles().map(({ id }) => id))
+    })
+  }
+
+  function onStoreFailure(error: unknown): void {
+    if (isStopping) return
+    log.error({ err: error }, `the outbox cannot be read: ${messageOf(error)}`)
+    storeTroubleUntil = monotonicMs() + STORE_PAUSE_MS
+  }
+
+  function wakeIn(ms: number): void {
+    timer?.abort('replaced')
+    if (!Number.isFinite(ms)) return
+    const own = new AbortController()
+    timer = own
+    clock.sleep(Math.max(1, ms), own.signal).then(kick, () => {})
+  }
+
+  function kick(): void {
+    if (isStopping) return
+    isAgain = true
+    if (isDispatching) return
+    isDispatching = true
+    void dispatchAll()
+  }
+
+  async function dispatchAll(): Promise<void> {
+    while (isAgain && !isStopping) {
+      isAgain = false
+      try {
+        await dispatch()
+      } catch (error) {
+        onStoreFailure(error)
+        wakeIn(STORE_PAUSE_MS)
+      }
+    }
+    isDispatching = false
+    tasks.pulse()
+  }
+
+  /** Begins what may begin now, and sets the alarm for what may not. */
+  async function dispatch(): Promise<void> {
+    timer?.abort('replaced')
+    while (!isStopping && active < concurrency.limit()) {
+      const now = monotonicMs()
+      if (storeTroubleUntil > now) return wakeIn(storeTroubleUntil - now)
+      if (claims.hasPausedWork()) wakeIn(concurrency.pausedMs())
+      if (!claims.hasWork()) return
+      const paceMs = pacer.waitMs()
+      if (paceMs > 0) return wakeIn(paceMs)
+      if (budget.isStale()) await budget.load()
+      if (!hasRoomToday()) return wakeIn(budget.waitMs())
+      const isPaced = limits().messagesPerMinute !== null
+      const item = await claims.take(isPaced ? 1 : concurrency.limit())
+      if (item === undefined) {
+        // The store had nothing: only news, or the end of a pause, brings more.
+        if (claims.hasPausedWork()) wakeIn(concurrency.pausedMs())
+        return
+      }
+      if (!isPaced) claims.ahead(concurrency.limit())
+      start(item)
+    }
+  }
+
+  function hasRoomToday(): boolean {
+    if (budget.left() > 0) {
+      isDayUsedUp = false
+      return true
+    }
+    if (!isDayUsedUp) {
+      isDayUsedUp = true
+      const until = clock.now() + budget.waitMs()
+      for (const { id, delivery } of laneProfiles()) {
+        if (delivery.recipientsPerDay === null) continue
+        news.dayUsedUp(id, delivery.recipientsPerDay, until)
+      }
+    }
+    return false
+  }
+
+  function start(item: Item): void {
+    const { message } = item.claimed
+    const profile = profiles.find(message.profileId)
+    if (profile === undefined || isStopping) {
+      giveBack([message.id])
+      return
+    }
+    const sender = senderOf(message)
+    const senderHold = holds.findSender(profile.id, sender)
+    const isSenderProbe = senderProbes.delete(senderKey(profile.id, sender))
+    if (sender !== '' && senderHold !== undefined && !isSenderProbe && !isOwnMail(item.claimed)) {
+      putAside(item.claimed, profile, senderHold)
+      return
+    }
+    active++
+    const ticket = pacer.take()
+    const facts = { item, profile, ticket, isSenderProbe, senderHold }
+    void run(facts).finally(() => {
+      active--
+      kick()
+      tasks.pulse()
+    })
+  }
+
+  /** A message of a sender on hold: kept, and not tried. */
+  function putAside(claimed: ClaimedMessage, profile: Profile, { diagnosis }: Hold): void {
+    const now = clock.now()
+    const verdict: Verdict = {
+      recipients: [],
+      delivered: 0,
+      putOff: [],
+      next: 'heldSender',
+      diagnosis,
+      reply: null,
+      outcome: 'held',
+      slowDownMs: undefined,
+      isServing: false,
+    }
+    const facts = { claimed, verdict, startedAt: now, tried: 0, serverMessageId: null }
+    tasks.run('put aside', () => settling.settle(settleFacts(profile, facts)))
+  }
+
+  function settleFacts<Facts extends object>(profile: Profile, facts: Facts) {
+    const { retryHours, recipientsPerMessage } = profile.delivery
+    const { host, port } = profile.server
+    return {
+      ...facts,
+      retryHours,
+      recipientsPerMessage,
+      mailbox: mailbox.key,
+      server: `${host}:${port}`,
+      finishedAt: clock.now(),
+      releasedAt: deps.releasedAt(profile.id),
+    }
+  }
+
+  interface Run {
+    readonly item: Item
+    readonly profile: Profile
+    readonly ticket: Ticket
+    readonly senderHold: Hold | undefined
+    readonly isSenderProbe: boolean
+  }
+
+  async function run(facts: Run): Promise<void> {
+    const { item, profile, ticket, senderHold, isSenderProbe } = facts
+    const { claimed } = item
+    const hold = holds.find(profile.id)
+    const startedAt = clock.now()
+    const most = Math.min(profile.delivery.recipientsPerMessage, Math.max(1, budget.left()))
+    const { recipients, putOff } = turns.next(claimed, most)
+    const account = budget.reserve(recipients.length)
+    const tell = (failure: Failure, servicePrincipalObjectId: string | null) =>
+      explain(profile, failure, servicePrincipalObjectId)
+
+    let carried: Carried
+    try {
+      carried = await carry({ pool, store, diagnose: tell }, claimed, recipients, signal)
+    } catch (error) {
+      ticket.cancel()
+      account(0)
+      giveBack([claimed.message.id])
+      onCarryFailure(error, claimed.message.id)
+      return
+    }
+    const { lease, servicePrincipalObjectId, serverMessageId } = carried
+    if (lease === undefined) ticket.cancel()
+    else ticket.done()
+    const verdict = judge({ claimed, recipients, putOff, ...carried }, (failure) =>
+      tell(failure, servicePrincipalObjectId),
+    )
+    account(verdict.delivered)
+    turns.note(claimed, verdict)
+    // In memory before anything else begins; the commit follows.
+    heed(verdict)
+    const outcome = { claimed, verdict, startedAt, tried: recipients.length, serverMessageId }
+    const commit = settling.settle(settleFacts(profile, outcome))
+    tasks.run('settle', () => commit)
+    const isLoggedIn = lease !== undefined
+    keeper.heed({
+      item,
+      profileId: profile.id,
+      hold,
+      senderHold,
+      isSenderProbe,
+      verdict,
+      isLoggedIn,
+      commit,
+    })
+    if (lease !== undefined) {
+      lease.settled = commit
+      pool.give(lease)
+    }
+  }
+
+  /** The mailbox as a whole. */
+  function heed({ slowDownMs, isServing }: Verdict): void {
+    if (slowDownMs !== undefined) {
+      concurrency.trouble(slowDownMs)
+      pool.trim(concurrency.limit())
+    } else if (isServing && concurrency.success()) {
+      // The server works again: what was put off meanwhile is due.
+      const ids = laneProfiles().map(({ id }) => id)
+      tasks.run('wake', async () => {
+        await store.wakeAll(ids)
+        deps.onQueued(ids)
+      })
+    }
+  }
+
+  function explain(
+    profile: Profile,
+    failure: Failure,
+    servicePrincipalObjectId: string | null,
+  ): Diagnosis {
+    const context = diagnosisContext(profile, {
+      now: clock.now(),
+      servicePrincipalObjectId,
+      provenAt: provenAt(failure, deps.proofOf(profile.id)),
+    })
+    return diagnose(failure, context)
+  }
+
+  /** Nothing was tried: the settings changed on the way, the store cannot be read, or the agent stops. */
+  function onCarryFailure(error: unknown, id: string): void {
+    if (signal.aborted || isStopping) return
+    const code = error instanceof PosternError ? error.code : ''
+    if (code === 'profile_changed' || code === 'profile_not_found') return
+    log.error({ id, err: error }, `a message could not be tried: ${messageOf(error)}`)
+    concurrency.trouble()
+  }
+
+  return {
+    wake(profileIds) {
+      for (const id of profileIds) claims.note(id)
+      kick()
+    },
+    probe(profileId) {
+      claims.probe(profileId)
+      kick()
+    },
+    probeSender(profileId, sender) {
+      senderProbes.add(senderKey(profileId, sender))
+      claims.note(profileId)
+      kick()
+    },
+    mayRiskDenial: () => keeper.mayRiskDenial(),
+    renew: (profileId) => pool.renew(profileId),
+    isQuiet: () =>
+      !isDispatching && !isAgain && active === 0 && settling.underWay === 0 && !claims.isBusy,
+    async stop() {
+      isStopping = true
+      timer?.abort('stopping')
+      while (active > 0 || isDispatching || claims.isBusy) await tasks.nextPulse()
+      claims.clear()
+      while (settling.underWay > 0 && !signal.aborted) await tasks.nextPulse()
+      await pool.close()
+    },
+  }
+}
+
+function senderKey(profileId: string, sender: string): string {
+  return `${profileId} ${sender}`
+}

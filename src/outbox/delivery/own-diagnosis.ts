@@ -1,0 +1,69 @@
+import type { Diagnosis } from '../../diagnosis/index.ts'
+
+/** What Postern itself decides about mail, without an answer of a server. */
+
+export const PROFILE_REMOVED = 'profile_removed'
+
+type Words = Pick<Diagnosis, 'code' | 'summary' | 'cause' | 'remedy'>
+
+function own(words: Words, answer: Partial<Diagnosis['answer']> = {}): Diagnosis {
+  return {
+    ...words,
+    row: null,
+    likelyCauses: [],
+    responsible: 'operator',
+    commands: [],
+    retry: 'never',
+    retryAfterMs: null,
+    waitingUntil: null,
+    guideStep: null,
+    answer: {
+      source: 'settings',
+      step: 'outbox',
+      server: null,
+      text: '',
+      code: null,
+      enhancedCode: null,
+      traceId: null,
+      correlationId: null,
+      sessionId: null,
+      at: null,
+      ...answer,
+    },
+  }
+}
+
+export function profileRemoved(profileId: string): Diagnosis {
+  return own({
+    code: PROFILE_REMOVED,
+    summary: `The profile ${profileId} does not exist any more, and mail for it is still waiting.`,
+    cause: 'The profile was removed while mail for it was waiting.',
+    remedy: `The operator of Postern creates the profile ${profileId} again: then the mail goes out by itself; or cancels the messages.`,
+  })
+}
+
+/** The mail fails, and the reason of the hold stays in sight. */
+export function heldTooLong(holdHours: number, reason: Diagnosis): Diagnosis {
+  const days = Math.round(holdHours / 24)
+  const time = holdHours < 48 ? `${holdHours} hours` : `${days} days`
+  return {
+    ...reason,
+    code: 'held_too_long',
+    row: null,
+    summary: `The message was kept for ${time} and could not be sent in this time. ${reason.summary}`,
+    cause: `Postern keeps held mail for ${time}, then it fails. The mail was held because: ${reason.cause === '' ? reason.summary : reason.cause}`,
+    retry: 'never',
+    retryAfterMs: null,
+    waitingUntil: null,
+  }
+}
+
+/** The message itself cannot be put on the wire: an error of a value in it, in the words of the one who found it. */
+export function messageNotSendable(sentence: string): Diagnosis {
+  return own({
+    code: 'message_not_sendable',
+    summary: sentence,
+    cause: 'The message as it was handed in cannot be sent by SMTP.',
+    remedy: 'The operator of Postern has the sending application corrected.',
+  })
+}

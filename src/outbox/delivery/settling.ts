@@ -1,0 +1,85 @@
+import { type Clock, SECOND_MS } from '../../platform/clock.ts'
+import { messageOf, PosternError } from '../../platform/errors.ts'
+import type { Logger } from '../../platform/logger.ts'
+import type { OutboxNews } from '../events.ts'
+import type { StoredMessage } from '../message.ts'
+import type { OutboxStore } from '../outbox-store.ts'
+import { type ConcludeFacts, type Conclusion, conclude } from './conclude.ts'
+
+/** Writes down what tries came to. */
+export interface Settling {
+  /**
+   * Resolves after the commit. It goes on until the store can be written again: what the server has taken must not be
+   * sent once more. Rejects only when the agent stops before.
+   */
+  settle(facts: ConcludeFacts): Promise<void>
+  /** Commits under way. */
+  readonly underWay: number
+}
+
+export interface SettlingDeps {
+  store: OutboxStore
+  clock: Clock
+  random: () => number
+  news: OutboxNews
+  log: Logger
+  signal: AbortSignal
+  /** After the commit. */
+  onSettled: (message: StoredMessage, conclusion: Conclusion) => void
+}
+
+const FIRST_WAIT_MS = SECOND_MS
+const LONGEST_WAIT_MS = 30 * SECOND_MS
+
+export function createSettling(deps: SettlingDeps): Settling {
+  const { store, clock, news, log, signal, onSettled } = deps
+  let underWay = 0
+
+  async function write(facts: ConcludeFacts): Promise<Conclusion> {
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+      try {
+        const conclusion = await conclude(deps, facts)
+        await store.settle(conclusion.settlement)
+        return conclusion
+      } catch (error) {
+        // Only a store that cannot be written now can be waited for.
+        if (signal.aborted || !(error instanceof PosternError)) throw error
+        const { id } = facts.claimed.message
+        log.error({ id, err: error }, `the end of an attempt cannot be stored: ${messageOf(error)}`)
+        await clock.sleep(waitMs, signal)
+      }
+    }
+  }
+
+  function tell({ claimed, verdict, startedAt }: ConcludeFacts, conclusion: Conclusion): void {
+    const { message } = claimed
+    const { settlement, diagnosis } = conclusion
+    const { attempt, next } = settlement
+    if (verdict.delivered > 0) {
+      const durationMs = attempt.finishedAt - startedAt
+      news.delivered(message, { recipients: verdict.delivered, durationMs })
+    }
+    if (next.state === 'deferred' && diagnosis !== null) {
+      news.deferred(message, diagnosis, next.nextAttemptAt)
+    }
+    if (next.state === 'delivered' || next.state === 'failed') {
+      news.finished(message, next.state, diagnosis)
+    }
+  }
+
+  return {
+    async settle(facts) {
+      underWay++
+      try {
+        const conclusion = await write(facts)
+        tell(facts, conclusion)
+        onSettled(facts.claimed.message, conclusion)
+      } finally {
+        underWay--
+      }
+    },
+    get underWay() {
+      return underWay
+    },
+  }
+}

@@ -1,0 +1,30 @@
+import { type Clock, SECOND_MS } from '../platform/clock.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Storage } from '../storage/index.ts'
+import type { OutboxStore } from './outbox-store.ts'
+
+const EVERY_MS = 2 * SECOND_MS
+
+/** Notices what another process (`postern sendmail`) has accepted into the file. Ends only by the signal. */
+export async function followForeign(deps: {
+  storage: Pick<Storage, 'foreignChanges'>
+  store: Pick<OutboxStore, 'refreshCounts'>
+  clock: Clock
+  log: Logger
+  signal: AbortSignal
+}): Promise<void> {
+  const { storage, store, clock, log, signal } = deps
+  let seen = storage.foreignChanges()
+  for (;;) {
+    await clock.sleep(EVERY_MS, signal)
+    const now = storage.foreignChanges()
+    if (now === seen) continue
+    try {
+      await store.refreshCounts()
+      // Only what was counted is seen: after a failure it is tried again.
+      seen = now
+    } catch (error) {
+      log.warn({ err: error }, 'new messages of other processes cannot be read')
+    }
+  }
+}

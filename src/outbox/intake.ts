@@ -1,0 +1,102 @@
+import type { Clock } from '../platform/clock.ts'
+import { PosternError } from '../platform/errors.ts'
+import { newId } from '../platform/ids.ts'
+import type { Profiles } from '../profiles/index.ts'
+import type { OutboxNews } from './events.ts'
+import type { Accepted, Draft } from './message.ts'
+import type { Intake } from './outbox.ts'
+import { CHUNK_BYTES, type OutboxStore } from './outbox-store.ts'
+
+export interface IntakeDeps {
+  store: OutboxStore
+  profiles: Profiles
+  clock: Clock
+  news: Pick<OutboxNews, 'accepted'>
+  /** After the commit. */
+  onAccepted: (profileId: string) => void
+}
+
+/** Keeps at most a chunk and what was just written in memory; a message of one chunk touches the disk with its commit alone. */
+export function createIntake(deps: IntakeDeps): Intake {
+  const { store } = deps
+  const id = newId()
+  let pending: Uint8Array[] = []
+  let pendingBytes = 0
+  let sizeBytes = 0
+  let chunks = 0
+  let isAccepted = false
+
+  /** The first `bytes` of what is pending, in one piece. */
+  function cut(bytes: number): Uint8Array {
+    const whole = joined(pending)
+    pending = whole.length > bytes ? [whole.subarray(bytes)] : []
+    pendingBytes -= bytes
+    return whole.subarray(0, bytes)
+  }
+
+  return {
+    id,
+    get sizeBytes() {
+      return sizeBytes
+    },
+    async write(chunk) {
+      pending.push(chunk)
+      pendingBytes += chunk.length
+      sizeBytes += chunk.length
+      // Only when more has come: the last chunk goes with the commit.
+      while (pendingBytes > CHUNK_BYTES) await store.appendChunk(id, chunks++, cut(CHUNK_BYTES))
+    },
+    async commit(draft) {
+      if (sizeBytes === 0) throw empty()
+      if (chunks > 0 && pendingBytes > 0) {
+        await store.appendChunk(id, chunks++, cut(pendingBytes))
+      }
+      const body = chunks > 0 ? null : joined(pending)
+      const accepted = await acceptDraft(deps, { id, draft, sizeBytes, body })
+      isAccepted = true
+      pending = []
+      if (accepted.duplicate && chunks > 0) await store.abortIntake(id)
+      return accepted
+    },
+    async abort() {
+      if (isAccepted) return
+      pending = []
+      pendingBytes = 0
+      if (chunks > 0) await store.abortIntake(id)
+    },
+  }
+}
+
+export async function acceptDraft(
+  deps: IntakeDeps,
+  message: { id: string; draft: Draft; sizeBytes: number; body: Uint8Array | null },
+): Promise<Accepted> {
+  const { store, profiles, clock, news, onAccepted } = deps
+  const { id, draft, sizeBytes, body } = message
+  if (sizeBytes === 0) throw empty()
+  const { profileId, source } = draft
+  profiles.get(profileId)
+  if (draft.envelope.recipients.length === 0) {
+    throw new PosternError('The message has no recipient. Name at least one.', {
+      kind: 'invalid',
+      code: 'message_without_recipients',
+    })
+  }
+  const accepted = await store.accept({ id, draft, sizeBytes, acceptedAt: clock.now() }, body)
+  if (accepted.duplicate) return accepted
+  news.accepted({ id: accepted.id, profileId, source, sizeBytes })
+  onAccepted(profileId)
+  return accepted
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first] = pieces
+  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces)
+}
+
+function empty(): PosternError {
+  return new PosternError('The message is empty. Send at least a header and a body.', {
+    kind: 'invalid',
+    code: 'message_empty',
+  })
+}

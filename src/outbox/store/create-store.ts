@@ -1,0 +1,114 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { Tables } from '../../storage/index.ts'
+import type { OutboxStore } from '../outbox-store.ts'
+import { createAccept } from './accept.ts'
+import { createBodies } from './bodies.ts'
+import { createChanges } from './changes.ts'
+import { createClaims } from './claim.ts'
+import { createCounts } from './counts.ts'
+import type { Effects } from './effects.ts'
+import { createGroupCommit } from './group-commit.ts'
+import { createHolds } from './holds.ts'
+import { listMessages, readState } from './list.ts'
+import { createPurge } from './purge.ts'
+import { requeueInterrupted } from './recovery.ts'
+import { createReports } from './reports.ts'
+import { createSettle } from './settle.ts'
+import { createWaking } from './waking.ts'
+
+/**
+ * The store on a connection of its own, in whatever thread calls it. `owner`: it is the agent's, so what an agent that
+ * has died left behind is put right; a command beside the agent, a `companion`, must leave that alone. A `reader` does
+ * not count what waits.
+ */
+export async function createOutboxStore(deps: {
+  db: Kysely<Tables>
+  role: 'owner' | 'companion' | 'reader'
+}): Promise<OutboxStore> {
+  const { db, role } = deps
+  const counts = createCounts(db)
+  const listeners = new Set<(profileIds: readonly string[]) => void>()
+  const group = createGroupCommit({
+    db,
+    conclude,
+    committed: async (effects) => {
+      if (effects.changes.size === 0) return
+      try {
+        tell(await counts.follow(effects))
+      } catch {
+        // The commit stands; the numbers are counted anew after the next one.
+      }
+    },
+  })
+  const bodies = createBodies({ db, group })
+  const accept = createAccept({ db, bodies })
+  const claims = createClaims(db)
+  const settle = createSettle(db)
+
+  function tell(profileIds: readonly string[]): void {
+    if (profileIds.length === 0) return
+    for (const listener of [...listeners]) listener(profileIds)
+  }
+
+  if (role === 'owner') {
+    await requeueInterrupted(db)
+    await bodies.discardAll()
+  }
+  if (role !== 'reader') await counts.load()
+  // In pieces beside the work; what a failure leaves is swept with the next removal or start.
+  const sweeping = role === 'owner' ? bodies.sweep().catch(() => {}) : Promise.resolve()
+
+  return {
+    appendChunk: bodies.append,
+    abortIntake: bodies.abort,
+    accept: (message, body) =>
+      group.write({
+        bytes: body?.byteLength ?? 0,
+        run: (transaction, effects) => accept(transaction, effects, message, body),
+      }),
+    claim: (request) => group.write({ run: (transaction) => claims.claim(transaction, request) }),
+    unclaim: (messageIds) =>
+      group.write({ run: (transaction) => claims.unclaim(transaction, messageIds) }),
+    readChunk: (messageId, index) =>
+      group.read(async () => {
+        const message = await db
+          .selectFrom('message')
+          .select('body')
+          .where('id', '=', messageId)
+          .executeTakeFirst()
+        return message?.body == null ? undefined : await bodies.read(message.body, index)
+      }),
+    settle: (settlement) =>
+      group.write({ run: (transaction, effects) => settle(transaction, effects, settlement) }),
+    ...createWaking({ group }),
+    ...createChanges({ group }),
+    ...createHolds({ db, group, counts }),
+    ...createReports({ db, group, accept }),
+    ...createPurge({ group, bodies }),
+    counts: () => counts.byProfile,
+    onChange(listener) {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
+    },
+    refreshCounts: () => group.read(async () => tell(await counts.refresh())),
+    list: (filter, page) =>
+      group.read(() => listMessages(db, filter, page, [...counts.byProfile.keys()])),
+    state: (id) => group.read(() => readState(db, id)),
+    async [Symbol.asyncDispose]() {
+      await group[Symbol.asyncDispose]()
+      await sweeping
+    },
+  }
+}
+
+/** Sums that are kept beside the rows. */
+async function conclude(transaction: Transaction<Tables>, effects: Effects): Promise<void> {
+  if (effects.keptBytesBy === 0) return
+  await transaction
+    .updateTable('outbox_total')
+    .set((is) => ({ amount: is('amount', '+', effects.keptBytesBy) }))
+    .where('name', '=', 'finishedBytes')
+    .execute()
+}

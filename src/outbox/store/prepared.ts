@@ -1,0 +1,39 @@
+import type { Compilable, CompiledQuery, Kysely } from 'kysely'
+import type { Tables } from '../../storage/index.ts'
+
+/** The database, or the transaction that is open on it. */
+export type Executor = Pick<Kysely<Tables>, 'executeQuery'>
+
+/** A query that was compiled once and runs with other values each time. */
+export type Prepared<Values, Row> = (executor: Executor, values: Values) => Promise<readonly Row[]>
+
+/**
+ * Compiling is what Kysely spends most of its time on, so the queries of every message are compiled once. `markers`
+ * stand for the values while that is done: each of them must be unlike the others and unlike every constant.
+ */
+export function prepare<Values extends object, Row>(
+  markers: Values,
+  build: (markers: Values) => Compilable<Row>,
+): Prepared<Values, Row> {
+  const compiled: CompiledQuery<Row> = build(markers).compile()
+  const names: (keyof Values)[] = []
+  for (const name in markers) names.push(name)
+  const slots = compiled.parameters.map((parameter) => {
+    const name = names.find((candidate) => markers[candidate] === parameter)
+    return name === undefined ? () => parameter : (values: Values) => values[name]
+  })
+  return async (executor, values) => {
+    const parameters = slots.map((slot) => slot(values))
+    const query: CompiledQuery<Row> = { ...compiled, parameters }
+    return (await executor.executeQuery(query)).rows
+  }
+}
+
+/** Markers: no message, profile or instant looks like them. */
+export function textMarker(name: string): string {
+  return `\u0000${name}`
+}
+
+export function numberMarker(index: number): number {
+  return -1e15 - index
+}

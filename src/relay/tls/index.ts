@@ -1,0 +1,9 @@
+/** The certificate that the relay shows after STARTTLS. */
+export {
+  type CertificateSource,
+  type CertificateSourceDeps,
+  createCertificateSource,
+  RELAY_CERTIFICATE_FILE,
+  RELAY_KEY_FILE,
+} from './certificate-source.ts'
+export type { ServerCertificate } from './server-certificate.ts'

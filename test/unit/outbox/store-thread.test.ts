@@ -1,0 +1,209 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { OutboxStore } from '../../../src/outbox/outbox-store.ts'
+import { createOutboxStore } from '../../../src/outbox/store/create-store.ts'
+import { type StoreThread, startStoreThread } from '../../../src/outbox/store/store-worker.ts'
+import { openThreadedStore } from '../../../src/outbox/store/threaded-store.ts'
+import { openStorage, type Storage } from '../../../src/storage/index.ts'
+import { createFakeClock } from '../../support/clock.ts'
+import { temporaryFolder } from '../../support/folder.ts'
+import { captureLog } from '../../support/log.ts'
+import { accept, acceptEnded, claimOne, DIAGNOSIS, NOW, settle } from './store-harness.ts'
+
+/** The store with a look at its threads. */
+async function openWatched(folder: { path: string }) {
+  await using closers = new AsyncDisposableStack()
+  const { log, lines } = captureLog()
+  const storage = closers.use(
+    await openStorage({ dataDir: folder.path, role: 'agent', clock: createFakeClock(), log }),
+  )
+  const threads: StoreThread[] = []
+  const store = closers.use(
+    await openThreadedStore({
+      storage,
+      log,
+      async startThread(deps) {
+        const thread = await startStoreThread(deps)
+        threads.push(thread)
+        return thread
+      },
+    }),
+  )
+  const held = closers.move()
+  return { store, storage, threads, lines, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+async function acceptBeside(dataDir: string): Promise<string> {
+  const { log } = captureLog()
+  await using storage = await openStorage({
+    dataDir,
+    role: 'companion',
+    clock: createFakeClock(),
+    log,
+  })
+  await using store = await createOutboxStore({ db: storage.db, role: 'companion' })
+  return await accept(store, { source: 'sendmail' })
+}
+
+async function readEverything(store: OutboxStore): Promise<void> {
+  await store.list({}, { limit: 9, before: undefined })
+  await store.find('nothing')
+  await store.state('nothing')
+  await store.holds()
+  await store.countWaiting('default', '')
+  await store.accountedSince('contoso', 0)
+  await store.unreportedProfiles()
+  await store.unreported('default', 9)
+  await store.unbounced(9)
+  await store.lastReportAt('default')
+  await store.wakeDue(NOW)
+  await store.wakeAll(['default'])
+  await store.unhold('default', '')
+  await store.abortIntake('nothing')
+  await store.refreshCounts()
+  const keep = { now: NOW, bodiesBefore: 0, recordsBefore: 0, idempotencyBefore: 0 }
+  expect(await store.purge({ ...keep, mostBodyBytes: 1e9 })).toBe(false)
+}
+
+test('an agent without mail has no thread, whatever is read; the first message starts it', async () => {
+  using folder = temporaryFolder()
+  await using opened = await openWatched(folder)
+  await readEverything(opened.store)
+  expect(opened.threads).toHaveLength(0)
+  const id = await accept(opened.store)
+  await settle(opened.store, await claimOne(opened.store), { state: 'delivered' })
+  await readEverything(opened.store)
+  expect(opened.threads).toHaveLength(1)
+  expect((await opened.store.state(id))?.state).toBe('delivered')
+})
+
+test('the thread starts with the agent when mail waits, and only then', async () => {
+  using folder = temporaryFolder()
+  {
+    await using opened = await openWatched(folder)
+    await acceptEnded(opened.store, 'failed')
+  }
+  {
+    await using opened = await openWatched(folder)
+    expect(opened.threads).toHaveLength(0)
+    expect(await opened.store.unreportedProfiles()).toEqual(['default'])
+    await accept(opened.store)
+  }
+  await using opened = await openWatched(folder)
+  expect(opened.threads).toHaveLength(1)
+  expect(opened.store.counts().get('default')?.queued).toBe(1)
+})
+
+test('what a command beside the agent has accepted is found, with and without a thread', async () => {
+  using folder = temporaryFolder()
+  await using opened = await openWatched(folder)
+  const { store } = opened
+  const told: string[] = []
+  store.onChange((profileIds) => told.push(...profileIds))
+  const first = await acceptBeside(folder.path)
+  expect(store.counts().size).toBe(0)
+  await store.refreshCounts()
+  expect(store.counts().get('default')?.queued).toBe(1)
+  await acceptBeside(folder.path)
+  await store.refreshCounts()
+  expect(store.counts().get('default')?.queued).toBe(2)
+  expect(told).toEqual(['default', 'default'])
+  expect((await claimOne(store)).message.id).toBe(first)
+})
+
+test('a message of another process is counted with the next one of our own', async () => {
+  using folder = temporaryFolder()
+  await using opened = await openWatched(folder)
+  const { store } = opened
+  await accept(store)
+  await acceptBeside(folder.path)
+  await accept(store)
+  expect(store.counts().get('default')?.queued).toBe(3)
+})
+
+test('more ends than is known of: the numbers are counted anew', async () => {
+  using folder = temporaryFolder()
+  await using opened = await openWatched(folder)
+  const { store } = opened
+  await accept(store)
+  for (let n = 0; n < 3; n++) await acceptBeside(folder.path)
+  for (let n = 0; n < 2; n++) await settle(store, await claimOne(store), { state: 'delivered' })
+  expect(store.counts().get('default')?.queued).toBe(2)
+})
+
+test('a thread that ends unexpectedly fails its callers; another one follows and knows what is being sent', async () => {
+  using folder = temporaryFolder()
+  await using opened = await openWatched(folder)
+  const { store, threads, lines } = opened
+  await accept(store)
+  const claimed = await claimOne(store)
+  const pending = Promise.allSettled([accept(store), store.find('nothing')])
+  await threads[0]?.terminate()
+  for (const result of await pending) {
+    expect(result).toMatchObject({
+      status: 'rejected',
+      reason: { kind: 'unavailable', code: 'storage_failed' },
+    })
+  }
+  expect(lines.join('')).toContain('outbox thread ended unexpectedly')
+
+  await accept(store)
+  expect(threads).toHaveLength(2)
+  expect((await store.find(claimed.message.id))?.message.state).toBe('sending')
+  await settle(store, claimed, { state: 'delivered' })
+  expect((await store.state(claimed.message.id))?.state).toBe('delivered')
+})
+
+test('when the thread cannot start, callers are told why, and the next one tries again', async () => {
+  using folder = temporaryFolder()
+  const { log } = captureLog()
+  await using storage = await openStorage({
+    dataDir: folder.path,
+    role: 'agent',
+    clock: createFakeClock(),
+    log,
+  })
+  let isBroken = true
+  await using store = await openThreadedStore({
+    storage,
+    log,
+    startThread: (deps) => {
+      const { location } = deps.data
+      const file = isBroken ? join(folder.path, 'missing', 'postern.db') : location.file
+      return startStoreThread({ ...deps, data: { ...deps.data, location: { ...location, file } } })
+    },
+  })
+  await expect(accept(store)).rejects.toThrow(/directory does not exist/)
+  isBroken = false
+  await accept(store)
+  expect(store.counts().get('default')?.queued).toBe(1)
+})
+
+test('the main thread writes in between however much the thread writes', async () => {
+  using folder = temporaryFolder()
+  await using opened = await openWatched(folder)
+  const { store, storage } = opened
+  await accept(store)
+  let isOver = false
+  const flood = Array.from({ length: 16 }, async () => {
+    while (!isOver) await accept(store)
+  })
+  for (let n = 0; n < 60; n++) {
+    await noteSync(storage, n)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  isOver = true
+  await Promise.all(flood)
+  const rows = await storage.db.selectFrom('sync_run').select('id').execute()
+  expect(rows).toHaveLength(60)
+})
+
+async function noteSync(storage: Storage, at: number): Promise<void> {
+  await storage.db.transaction().execute(async (transaction) => {
+    await transaction.selectFrom('sync_run').select('id').execute()
+    await transaction
+      .insertInto('sync_run')
+      .values({ at, file: 'f', hash: null, outcome: 'applied', detail: DIAGNOSIS.code })
+      .execute()
+  })
+}

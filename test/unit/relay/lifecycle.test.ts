@@ -1,0 +1,219 @@
+import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
+import { expect, test } from 'vitest'
+import { DAY_MS } from '../../../src/platform/clock.ts'
+import { createEventBus } from '../../../src/platform/events.ts'
+import { createRelay, type RelayConfig, type RelayEvents } from '../../../src/relay/index.ts'
+import { makeServerCertificate } from '../../../src/relay/tls/server-certificate.ts'
+import { openSmtpDialogue } from '../../support/smtp-dialogue.ts'
+import { createFakeOutbox } from './fake-outbox.ts'
+import {
+  ADMIN,
+  type ClientsRig,
+  envelope,
+  finder,
+  mail,
+  relayConfig,
+  startClients,
+  startRelay,
+} from './harness.ts'
+
+/** A relay that nobody has started yet, on clients that do not exist yet. */
+function build(rig: ClientsRig, config: Partial<RelayConfig> = {}) {
+  const events = createEventBus<RelayEvents>({ log: rig.log.log })
+  const opened = Promise.withResolvers<string>()
+  events.on('relay.changed', ({ address }) => {
+    if (address !== null) opened.resolve(address)
+  })
+  const relay = createRelay({
+    outbox: createFakeOutbox(),
+    profiles: finder(rig.profiles),
+    clients: rig.clients,
+    clock: rig.clock,
+    log: rig.log.log,
+    events,
+    config: relayConfig(config),
+    dataDir: rig.dataDir,
+    hostname: 'relay.test',
+  })
+  return { relay, opened: opened.promise }
+}
+
+async function shownCertificate(port: number) {
+  await using dialogue = await openSmtpDialogue({ port })
+  await dialogue.read()
+  await dialogue.command('EHLO client.test')
+  const secure: TLSSocket = await dialogue.startTls()
+  return secure.getPeerX509Certificate()?.fingerprint256
+}
+
+test('without a port the relay is off, and nobody is bothered', async () => {
+  await using rig = await startClients()
+  const { relay } = build(rig, { port: null })
+  await using _ = relay
+  await relay.start()
+  expect([relay.address(), relay.problem()]).toEqual([null, null])
+})
+
+test('on a public address it stays closed, says why, and opens with its first client', async () => {
+  await using rig = await startClients()
+  const { relay, opened } = build(rig, { host: '0.0.0.0' })
+  await using _ = relay
+  await relay.start()
+  expect(relay.address()).toBeNull()
+  expect(relay.problem()).toMatch(/stays closed: POSTERN_RELAY_HOST is 0\.0\.0\.0.*client create/)
+  await rig.clients.create({ name: 'app', profileId: 'default' }, ADMIN)
+  await opened
+  expect(relay.address()).toMatchObject({ host: '0.0.0.0' })
+  expect(relay.problem()).toBeNull()
+})
+
+test('it also opens when another process makes the first client', async () => {
+  await using rig = await startClients()
+  const { relay, opened } = build(rig, { host: '::' })
+  await using _ = relay
+  await relay.start()
+  await using beside = await rig.beside()
+  await beside.clients.create({ name: 'app', profileId: 'default' }, ADMIN)
+  await rig.clock.advance(5_000)
+  await opened
+})
+
+test('a port that is taken is tried again until it is free', async () => {
+  await using rig = await startClients()
+  const other = createServer()
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+  const address = other.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const { relay, opened } = build(rig, { port })
+  await using _ = relay
+  await relay.start()
+  expect(relay.problem()).toMatch(/cannot listen on 127\.0\.0\.1:\d+: another program uses it/)
+  await new Promise((resolve) => other.close(resolve))
+  await rig.clock.advance(5_000)
+  await opened
+  expect(relay.address()).toEqual({ host: '127.0.0.1', port })
+})
+
+test('a stop lets a message under way come to its end, and takes nothing new', async () => {
+  await using rig = await startRelay()
+  const commit = Promise.withResolvers<void>()
+  const started = Promise.withResolvers<void>()
+  rig.outbox.onCommit = () => {
+    started.resolve()
+    return commit.promise
+  }
+  await using busy = await rig.session()
+  await using idle = await rig.session()
+  await envelope(busy)
+  const reply = busy.content(mail())
+  await started.promise
+  const closing = rig.relay[Symbol.asyncDispose]()
+  expect((await idle.read()).text).toMatch(/^421 4\.3\.2 Postern is stopping/)
+  idle.socket.end()
+  commit.resolve()
+  expect((await reply).code).toBe(250)
+  expect((await busy.read()).code).toBe(421)
+  busy.socket.end()
+  await closing
+  expect(rig.outbox.messages).toHaveLength(1)
+})
+
+test('a stop does not wait for those who never end', async () => {
+  await using rig = await startRelay()
+  await using slow = await rig.session()
+  await using handshake = await rig.session({ login: false })
+  await handshake.command('STARTTLS')
+  await envelope(slow)
+  slow.write('From: x\r\n')
+  const closing = rig.relay[Symbol.asyncDispose]()
+  await rig.clock.advance(10_000)
+  await closing
+  await slow.closed
+  await handshake.closed
+})
+
+test('the certificate that is made can be trusted, is kept, and its key is private', async () => {
+  await using rig = await startClients()
+  const { relay } = build(rig)
+  await relay.start()
+  const ca = readFileSync(join(rig.dataDir, 'relay-cert.pem'), 'utf8')
+  await using dialogue = await openSmtpDialogue({ port: relay.address()?.port ?? 0 })
+  await dialogue.read()
+  await dialogue.command('EHLO client.test')
+  const secure = await dialogue.startTls({ ca, servername: 'relay.test' })
+  expect(secure.authorized).toBe(true)
+  expect(secure.getPeerX509Certificate()?.subjectAltName).toContain('IP Address:127.0.0.1')
+  expect(statSync(join(rig.dataDir, 'relay-key.pem')).mode & 0o777).toBe(0o600)
+  await dialogue.command('QUIT')
+  await relay[Symbol.asyncDispose]()
+  await using again = build(rig).relay
+  await again.start()
+  expect(readFileSync(join(rig.dataDir, 'relay-cert.pem'), 'utf8')).toBe(ca)
+})
+
+test('the certificate is renewed a month before its end, while the relay is open', async () => {
+  await using rig = await startRelay()
+  const before = await shownCertificate(rig.port)
+  const renewed = Promise.withResolvers<void>()
+  rig.clock.set(rig.clock.now() + 368 * DAY_MS)
+  const watch = setInterval(() => {
+    if (rig.log.lines.some((line) => line.includes('relay certificate read'))) renewed.resolve()
+  }, 5)
+  await rig.clock.advance(60_000)
+  await renewed.promise
+  clearInterval(watch)
+  expect(await shownCertificate(rig.port)).not.toBe(before)
+})
+
+async function ownPair(rig: { dataDir: string; clock: ClientsRig['clock'] }) {
+  const { certificate, key } = await makeServerCertificate({
+    names: ['mail.contoso.com'],
+    days: 90,
+    clock: rig.clock,
+  })
+  const files = {
+    certificate: join(rig.dataDir, 'own-cert.pem'),
+    key: join(rig.dataDir, 'own-key.pem'),
+  }
+  const write = () => {
+    writeFileSync(files.certificate, certificate)
+    writeFileSync(files.key, key.reveal())
+    utimesSync(files.key, rig.clock.now() / 1000, rig.clock.now() / 1000)
+  }
+  return { files, write }
+}
+
+test('certificates of the operator are read again when they change; a broken pair changes nothing', async () => {
+  await using rig = await startClients()
+  const first = await ownPair(rig)
+  first.write()
+  const { relay } = build(rig, { certificateFiles: first.files })
+  await using _ = relay
+  await relay.start()
+  const port = relay.address()?.port ?? 0
+  const shown = await shownCertificate(port)
+  const second = await ownPair(rig)
+  writeFileSync(first.files.certificate, 'nonsense')
+  await rig.clock.advance(60_000)
+  expect(relay.problem()).toMatch(/own-cert\.pem.* goes on with the former certificate/)
+  expect(await shownCertificate(port)).toBe(shown)
+  second.write()
+  await rig.clock.advance(60_000)
+  expect(relay.problem()).toBeNull()
+  expect(await shownCertificate(port)).not.toBe(shown)
+})
+
+test('without a usable certificate of the operator it stays closed until there is one', async () => {
+  await using rig = await startClients()
+  const pair = await ownPair(rig)
+  const { relay, opened } = build(rig, { certificateFiles: pair.files })
+  await using _ = relay
+  await relay.start()
+  expect(relay.problem()).toMatch(/cannot offer TLS, because .*own-cert\.pem .*no such file/)
+  pair.write()
+  await rig.clock.advance(5_000)
+  await opened
+})
