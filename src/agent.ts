@@ -44,6 +44,7 @@ import {
   createCredentialProof,
   createProfileMailer,
   createTestEmail,
+  createTestEmailOutcomes,
   createVerification,
   limitPerMailbox,
   VERIFICATION_TAG,
@@ -123,9 +124,15 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     allowCustomCloud: config.allowCustomCloud,
     settingsFile: config.settingsFile,
   })
+  const graph = createGraphClient({ transport, tokens, clock, log: part('graph') })
+  const graphExpiry = opened.use(
+    createGraphExpiry({ profiles, graph, clock, log: part('credentials'), events }),
+  )
+  const { evidence } = graphExpiry
   const verification = opened.use(
     await createVerification({
       profiles,
+      evidence,
       tokens,
       smtp,
       storage,
@@ -137,8 +144,12 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       hostname: hostname(),
     }),
   )
+  const testEmails = opened.use(
+    await createTestEmailOutcomes({ storage, log: part('verification'), events }),
+  )
   const mailDeps = {
     profiles,
+    evidence,
     tokens,
     smtp,
     clock,
@@ -184,7 +195,6 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       events,
     }),
   )
-  const graph = createGraphClient({ transport, tokens, clock, log: part('graph') })
   const renewal = opened.use(
     createCredentialRenewal({
       profiles,
@@ -195,13 +205,11 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       clock,
       log: part('credentials'),
       events,
+      allowCustomCloud: config.allowCustomCloud,
     }),
   )
   const expiry = opened.use(
     createExpiryWatch({ profiles, storage, clock, log: part('credentials'), events }),
-  )
-  const graphExpiry = opened.use(
-    createGraphExpiry({ profiles, graph, clock, log: part('credentials'), events }),
   )
   const provisioning = opened.use(
     createProvisioning({
@@ -216,6 +224,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
   const board = createStatusBoard({
     profiles,
     verification,
+    testEmails,
     alerts,
     syncProblems: () => provisioning.status().problems,
     events,
@@ -223,11 +232,12 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     version,
   })
   const metrics = createMetrics({ board, events, version })
-  const setup = createSetupGuide({ profiles, verification, clock })
+  const setup = createSetupGuide({ profiles, verification, testEmails, clock })
   /** Ends what a caller still waits for when the grace of a stop is over. */
   const stop = new AbortController()
   const testEmail = createTestEmail({
     ...mailDeps,
+    outcomes: testEmails,
     version,
     hostname: hostname(),
     stop: stop.signal,
@@ -308,8 +318,10 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     async idle() {
       await events.idle()
       await verification.idle()
+      await renewal.idle()
       await staging.idle()
       await events.idle()
+      await renewal.idle()
       await alerts.idle()
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),

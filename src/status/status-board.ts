@@ -4,7 +4,12 @@ import { type Clock, DAY_MS, toIso } from '../platform/clock.ts'
 import type { EventBus } from '../platform/events.ts'
 import type { Profile, ProfileEvents, Profiles } from '../profiles/index.ts'
 import type { SyncEvents } from '../provisioning/index.ts'
-import type { Verification, VerificationEvents } from '../verification/index.ts'
+import type {
+  LastTestEmail,
+  TestEmailOutcomes,
+  Verification,
+  VerificationEvents,
+} from '../verification/index.ts'
 import type { ProfileStatus, Status } from './api.ts'
 
 export type StatusEvents = ProfileEvents &
@@ -23,6 +28,7 @@ export interface StatusBoardDeps {
   readonly profiles: Pick<Profiles, 'list'>
   readonly verification: Pick<Verification, 'healthOf' | 'networkProblem'>
   readonly alerts: Pick<Alerts, 'summaryOf' | 'hasIndependentPath'>
+  readonly testEmails: Pick<TestEmailOutcomes, 'lastOf'>
   /** Problems of the settings file; empty when there is none. */
   readonly syncProblems: () => readonly string[]
   readonly events: EventBus<StatusEvents>
@@ -43,6 +49,7 @@ const NEWS = [
   'network.failing',
   'network.recovered',
   'message.delivered',
+  'test_email.ended',
   'alert.opened',
   'alert.changed',
   'alert.resolved',
@@ -126,6 +133,7 @@ function profileStatus(profile: Profile, deps: StatusBoardDeps): ProfileStatus {
     openAlerts: alerts.open,
     undeliveredAlerts: alerts.undelivered,
     independentAlertPath: deps.alerts.hasIndependentPath(profile.id),
+    lastTestEmail: lastTestEmailOf(deps.testEmails.lastOf(profile.id)),
     problem:
       health.diagnosis === null
         ? null
@@ -134,7 +142,19 @@ function profileStatus(profile: Profile, deps: StatusBoardDeps): ProfileStatus {
             summary: health.diagnosis.summary,
             responsible: health.diagnosis.responsible,
             remedy: health.diagnosis.remedy,
+            waitingUntil: health.diagnosis.waitingUntil,
           },
+  }
+}
+
+function lastTestEmailOf(last: LastTestEmail | undefined): ProfileStatus['lastTestEmail'] {
+  if (last === undefined) return null
+  const { at, diagnosis, reply } = last
+  return {
+    at: toIso(at),
+    outcome: reply === null ? 'refused' : 'accepted',
+    code: diagnosis?.code ?? null,
+    summary: diagnosis?.summary ?? null,
   }
 }
 

@@ -1,14 +1,14 @@
-import { type Diagnosis, diagnose, type Failure } from '../diagnosis/index.ts'
+import type { Diagnosis, Failure } from '../diagnosis/index.ts'
 import type { EventBus } from '../platform/events.ts'
 import type { Profile } from '../profiles/index.ts'
 import type { MailMessage, SmtpClient, SubmissionReceipt } from '../smtp/index.ts'
+import { type Evidence, judge, looksLikeSecretId } from './evidence.ts'
 import {
-  diagnosisContext,
   isTokenRefused,
   type Login,
   type MailAccessDeps,
+  openStored,
   type Proof,
-  provenAt,
 } from './mail-access.ts'
 import { openLogin } from './open-login.ts'
 import type { VerificationEvents } from './verification.ts'
@@ -28,6 +28,8 @@ export interface ProfileMailerDeps extends MailAccessDeps {
   events: EventBus<VerificationEvents>
   /** What the profile has done before; verification knows. */
   proofOf: (profileId: string) => Proof
+  /** Absent: nobody asks Graph. */
+  evidence?: Evidence | undefined
   /** Wait for a short cool-down of the token source: right when a person waits for the answer. Default false. */
   patient?: boolean
 }
@@ -70,13 +72,25 @@ export function createProfileMailer(deps: ProfileMailerDeps): ProfileMailer {
     tokens.drop(authentication.tenantId, authentication.clientId)
   }
 
-  function failed(profile: Profile, failure: Failure, login: Login | null): MailResult {
-    const { servicePrincipalObjectId = null } = login ?? {}
-    const context = diagnosisContext(profile, {
+  async function failed(
+    profile: Profile,
+    failure: Failure,
+    login: Login | null,
+  ): Promise<MailResult> {
+    const diagnosis = judge(deps, failure, {
+      profile,
+      proof: deps.proofOf(profile.id),
       now: clock.now(),
-      servicePrincipalObjectId,
-      provenAt: provenAt(failure, deps.proofOf(profile.id)),
+      servicePrincipalObjectId: login?.servicePrincipalObjectId ?? null,
+      secretLooksLikeId: failure.source === 'entra' && (await storesSecretId(profile)),
     })
-    return { ok: false, diagnosis: diagnose(failure, context) }
+    return { ok: false, diagnosis }
+  }
+
+  async function storesSecretId(profile: Profile): Promise<boolean> {
+    if (profiles.find(profile.id)?.credential?.id !== profile.credential?.id) return false
+    const opened = await openStored(profiles, profile)
+    const credential = opened.ok ? opened.value : null
+    return credential?.type === 'clientSecret' && looksLikeSecretId(credential.value.reveal())
   }
 }

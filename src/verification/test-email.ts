@@ -3,6 +3,7 @@ import { PosternError } from '../platform/errors.ts'
 import type { TestEmailOutcome } from './api.ts'
 import { createProfileMailer, type ProfileMailerDeps } from './profile-mailer.ts'
 import { readRecipient } from './recipient.ts'
+import type { TestEmailOutcomes } from './test-email-outcomes.ts'
 import { composeTestMessage } from './test-message.ts'
 
 export interface TestEmail {
@@ -14,6 +15,7 @@ export interface TestEmail {
 }
 
 export interface TestEmailDeps extends Omit<ProfileMailerDeps, 'patient'> {
+  outcomes: Pick<TestEmailOutcomes, 'record'>
   /** Aborted when the agent can wait no longer. */
   stop?: AbortSignal | undefined
   /** Of the agent, named in the mail. */
@@ -22,7 +24,7 @@ export interface TestEmailDeps extends Omit<ProfileMailerDeps, 'patient'> {
 }
 
 export function createTestEmail(deps: TestEmailDeps): TestEmail {
-  const { profiles, clock, version, hostname } = deps
+  const { profiles, outcomes, clock, version, hostname } = deps
   const mailer = createProfileMailer({ ...deps, patient: true })
 
   return {
@@ -36,6 +38,9 @@ export function createTestEmail(deps: TestEmailDeps): TestEmail {
       })
       const ends = [signal, deps.stop].filter((end) => end !== undefined)
       const result = await mailer.send(profileId, message, AbortSignal.any(ends))
+      const diagnosis = result.ok ? null : result.diagnosis
+      const reply = result.ok ? result.receipt.reply : null
+      await outcomes.record(profileId, { recipient, at: clock.now(), reply, diagnosis })
       if (!result.ok) {
         throw new PosternError(
           `The test email was not sent. ${diagnosisSentence(result.diagnosis)}`,
@@ -47,9 +52,9 @@ export function createTestEmail(deps: TestEmailDeps): TestEmail {
           },
         )
       }
-      const { messageId, serverMessageId, reply } = result.receipt
+      const { messageId, serverMessageId } = result.receipt
       const durationMs = Math.max(0, clock.now() - startedAt)
-      return { messageId, serverMessageId, reply, to: recipient, durationMs }
+      return { messageId, serverMessageId, reply: result.receipt.reply, to: recipient, durationMs }
     },
   }
 }
