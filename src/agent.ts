@@ -34,6 +34,7 @@ import { openStorage } from './storage/index.ts'
 import {
   createCredentialProof,
   createTestEmail,
+  createTestEmailOutcomes,
   createVerification,
   limitPerMailbox,
 } from './verification/index.ts'
@@ -111,9 +112,15 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     allowCustomCloud: config.allowCustomCloud,
     settingsFile: config.settingsFile,
   })
+  const graph = createGraphClient({ transport, tokens, clock, log: part('graph') })
+  const graphExpiry = opened.use(
+    createGraphExpiry({ profiles, graph, clock, log: part('credentials'), events }),
+  )
+  const { evidence } = graphExpiry
   const verification = opened.use(
     await createVerification({
       profiles,
+      evidence,
       tokens,
       smtp,
       storage,
@@ -125,8 +132,12 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       hostname: hostname(),
     }),
   )
+  const testEmails = opened.use(
+    await createTestEmailOutcomes({ storage, log: part('verification'), events }),
+  )
   const mailDeps = {
     profiles,
+    evidence,
     tokens,
     smtp,
     clock,
@@ -141,6 +152,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       slots,
       profiles,
       tokens,
+      evidence,
       proofOf: (profileId: string) => verification.healthOf(profileId),
       storage,
       clock,
@@ -219,7 +231,6 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       events,
     }),
   )
-  const graph = createGraphClient({ transport, tokens, clock, log: part('graph') })
   const renewal = opened.use(
     createCredentialRenewal({
       profiles,
@@ -230,13 +241,11 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       clock,
       log: part('credentials'),
       events,
+      allowCustomCloud: config.allowCustomCloud,
     }),
   )
   const expiry = opened.use(
     createExpiryWatch({ profiles, storage, clock, log: part('credentials'), events }),
-  )
-  const graphExpiry = opened.use(
-    createGraphExpiry({ profiles, graph, clock, log: part('credentials'), events }),
   )
   const provisioning = opened.use(
     createProvisioning({
@@ -251,6 +260,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
   const board = createStatusBoard({
     profiles,
     verification,
+    testEmails,
     alerts,
     outbox,
     syncProblems: () => provisioning.status().problems,
@@ -259,13 +269,14 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     version,
   })
   const metrics = createMetrics({ board, events, version })
-  const setup = createSetupGuide({ profiles, verification, clock })
+  const setup = createSetupGuide({ profiles, verification, testEmails, clock })
   /** Ends what a caller still waits for when the grace of a stop is over. */
   const stop = new AbortController()
   const testEmail = createTestEmail({
     profiles,
     clock,
     mailer: createOutboxMailer({ outbox, profiles, source: 'test' }),
+    outcomes: testEmails,
     version,
     hostname: hostname(),
     stop: stop.signal,
@@ -359,8 +370,10 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     async idle() {
       await events.idle()
       await verification.idle()
+      await renewal.idle()
       await staging.idle()
       await events.idle()
+      await renewal.idle()
       await outbox.idle()
       await notifier.idle()
       await alerts.idle()

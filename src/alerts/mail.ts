@@ -1,4 +1,11 @@
-import { type Command, type Diagnosis, GUIDE_STEPS, RESPONSIBLE_NAMES } from '../diagnosis/index.ts'
+import {
+  type Command,
+  causeLines,
+  type Diagnosis,
+  GUIDE_STEPS,
+  RESPONSIBLE_NAMES,
+  waitingSentence,
+} from '../diagnosis/index.ts'
 import { toIso } from '../platform/clock.ts'
 import type { Profile } from '../profiles/index.ts'
 import { type Block, linesOf, oneLine, shorten, toHtml, toText } from '../smtp/index.ts'
@@ -100,11 +107,11 @@ function endBlocks(facts: MailFacts): readonly Block[] {
   if (beliefOf(alert, notification.recipient) !== 'unknown')
     return [{ style: 'facts', rows }, ...why]
   const missed = missedLines(alert, utc(alert.openedAt), utc(alert.resolvedAt ?? now))
-  const { cause } = alert.diagnosis ?? alert.advice ?? { cause: null }
+  const known = alert.diagnosis ?? alert.advice
   return [
     { style: 'text', lines: linesOf(missed) },
     { style: 'facts', rows },
-    ...(cause === null ? [] : linesBlock('Cause', [cause])),
+    ...(known === null ? [] : causeBlock(known)),
     ...why,
   ]
 }
@@ -121,10 +128,19 @@ function factsOf({ alert, notification, publicUrl, now }: MailFacts) {
   return rows
 }
 
-function adviceBlocks(advice: Advice | null): readonly Block[] {
+/** In the words of the API; several likely causes on a line each, for they exclude each other. */
+function causeBlock(why: Advice | Diagnosis): readonly Block[] {
+  const likelyCauses = 'likelyCauses' in why ? why.likelyCauses : []
+  const title = likelyCauses.length < 2 ? 'Cause' : 'Likely causes, the most probable one first'
+  return linesBlock(title, causeLines({ cause: why.cause, likelyCauses }))
+}
+
+function adviceBlocks(advice: Advice | Diagnosis | null): readonly Block[] {
   if (advice === null) return []
+  const waiting = 'waitingUntil' in advice ? waitingSentence(advice) : undefined
   return [
-    ...linesBlock('Cause', [advice.cause]),
+    ...(waiting === undefined ? [] : linesBlock('Not a failure yet', [waiting])),
+    ...causeBlock(advice),
     ...linesBlock('Who must act', [RESPONSIBLE_NAMES[advice.responsible]]),
     ...linesBlock('What to do', [advice.remedy]),
     ...advice.commands.map(commandBlock),

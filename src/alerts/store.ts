@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { Diagnosis } from '../diagnosis/index.ts'
+import { readStoredDiagnosis } from '../diagnosis/index.ts'
 import type { Storage, Tables } from '../storage/index.ts'
 import { Advice, AlertKind } from './api.ts'
 import type { Notification, StoredAlert } from './stored-alert.ts'
@@ -125,7 +125,7 @@ function toAlert(row: AlertRow, notifications: readonly Notification[]): StoredA
     kind: Value.Check(AlertKind, kind) ? kind : 'verification',
     severity: row.severity,
     summary: row.summary,
-    diagnosis: readDiagnosis(row.diagnosis),
+    diagnosis: readStoredDiagnosis(row.diagnosis),
     ...readDetails(row.details),
     state: row.state,
     openedAt: row.opened_at,
@@ -193,20 +193,22 @@ function toNotificationRow(notification: Notification, alertId: string): Notific
   }
 }
 
-/** Of another version, perhaps: an alert is worth showing without its diagnosis. */
-function readDiagnosis(text: string | null): Diagnosis | null {
-  if (text === null) return null
-  const parsed: unknown = JSON.parse(text)
-  return Value.Check(Diagnosis, parsed) ? parsed : null
-}
-
 const StoredDetails = Type.Object({
   lines: Type.Array(Type.String()),
   advice: Type.Union([Advice, Type.Null()]),
 })
 
+/** Of another version, perhaps: an alert is worth showing without them. */
 function readDetails(text: string): Pick<StoredAlert, 'details' | 'advice'> {
-  const parsed: unknown = JSON.parse(text)
-  if (!Value.Check(StoredDetails, parsed)) return { details: [], advice: null }
-  return { details: parsed.lines, advice: parsed.advice }
+  const stored = parse(text)
+  if (!Value.Check(StoredDetails, stored)) return { details: [], advice: null }
+  return { details: stored.lines, advice: stored.advice }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -18,7 +18,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'sandbox',
     summary: 'Run the agent against a simulated Microsoft 365 tenant on this machine',
     positionals: [],
-    options: { json: { type: 'boolean', description: 'Print one JSON line when ready' } },
+    options: {
+      rehearse: {
+        type: 'string',
+        value: 'CODE',
+        description: 'Put this failure in place, and show check, diagnosis and alert',
+      },
+      rehearsals: { type: 'boolean', description: 'List the failures that can be rehearsed' },
+      json: {
+        type: 'boolean',
+        description: 'Print one JSON line when ready, and one for the rehearsal',
+      },
+    },
     notes: [
       'Nothing leaves this machine. Ctrl-C ends it.',
       'The data folder is temporary unless POSTERN_DATA_DIR is set. It honours the other settings, too.',

@@ -5,25 +5,42 @@ import { join } from 'node:path'
 import { INITIAL_TOKEN_FILE } from '../access/index.ts'
 import { createAgent } from '../agent.ts'
 import { type Config, loadConfig } from '../config/index.ts'
+import { type Clock, SECOND_MS } from '../platform/clock.ts'
+import { PosternError } from '../platform/errors.ts'
 import { createLogger, type Logger } from '../platform/logger.ts'
 import { Secret } from '../platform/secret.ts'
 import { productVersion } from '../platform/version.ts'
-import { type SandboxTenant, startSandboxTenant } from '../sandbox/index.ts'
-import type { CliContext, RunCommand } from './command.ts'
+import { type Rehearsal, type SandboxTenant, startSandboxTenant } from '../sandbox/index.ts'
+import type { Arguments, CliContext, RunCommand } from './command.ts'
 import { EXIT_OK } from './exit-codes.ts'
 import { openLog } from './log.ts'
 import { createApiClient } from './sandbox/api-client.ts'
 import type { SandboxFacts } from './sandbox/facts.ts'
 import { createNarrator, type Narrator } from './sandbox/narrator.ts'
-import { SANDBOX_PROFILE_ID, showMainJob } from './sandbox/tour.ts'
+import { SANDBOX_PROFILE_ID } from './sandbox/profile.ts'
+import {
+  chooseRehearsal,
+  readRehearsals,
+  rehearsalsForJson,
+  renderRehearsals,
+} from './sandbox/rehearsal-list.ts'
+import { rehearse, tellOutcome, tellPlan } from './sandbox/rehearse.ts'
+import { showMainJob } from './sandbox/tour.ts'
 import { untilAborted } from './until-aborted.ts'
 
 export const run: RunCommand = async (context, args) => {
   const { stdout, clock, signal } = context
   const asJson = args.flag('json')
+  const wish = await readWish(clock, args)
+  if (wish.list !== undefined) {
+    const { list } = wish
+    stdout.write(asJson ? `${JSON.stringify(rehearsalsForJson(list))}\n` : renderRehearsals(list))
+    return EXIT_OK
+  }
   await using closers = new AsyncDisposableStack()
   const narrator = createNarrator(asJson ? null : stdout)
-  const config = await sandboxConfig(context, closers)
+  const { rehearsal } = wish
+  const config = await sandboxConfig(context, closers, rehearsal !== undefined)
   const log = await sandboxLog(config, context)
 
   narrator.heading('A simulated Microsoft 365 tenant and a Postern agent, on this machine only.')
@@ -50,11 +67,42 @@ export const run: RunCommand = async (context, args) => {
 
   if (signal.aborted) return goodbye(narrator)
   const facts = sandboxFacts({ url, adminToken: adminToken?.reveal() ?? null, tenant, config })
+  // First of all lines: other programs wait for it.
   if (asJson) stdout.write(`${JSON.stringify(facts)}\n`)
-  else narrator.facts(facts, SANDBOX_PROFILE_ID)
+  if (rehearsal !== undefined && adminToken !== undefined) {
+    const api = createApiClient({ url, token: adminToken, signal })
+    const work = async () => {
+      tellPlan(rehearsal, narrator)
+      const outcome = await rehearse({ api, tenant, clock, signal }, rehearsal)
+      if (asJson) stdout.write(`${JSON.stringify({ rehearsal: outcome })}\n`)
+      const { controlUrl } = tenant
+      tellOutcome(outcome, { narrator, controlUrl })
+    }
+    await untilStopped(work(), signal)
+  }
+  if (signal.aborted) return goodbye(narrator)
+  if (!asJson) narrator.facts(facts, SANDBOX_PROFILE_ID)
 
   await untilAborted(signal)
   return goodbye(narrator)
+}
+
+/** What was asked for: the list, a failure, or neither. */
+async function readWish(
+  clock: Clock,
+  args: Arguments,
+): Promise<{ list?: readonly Rehearsal[]; rehearsal?: Rehearsal }> {
+  const code = args.text('rehearse')
+  const wantsList = args.flag('rehearsals')
+  if (code === undefined && !wantsList) return {}
+  if (code !== undefined && wantsList) {
+    throw new PosternError(
+      'sandbox: --rehearsals lists, --rehearse CODE starts: name only one of them.',
+      { kind: 'invalid', code: 'usage' },
+    )
+  }
+  const list = await readRehearsals(clock)
+  return code === undefined ? { list } : { rehearsal: chooseRehearsal(list, code) }
 }
 
 function goodbye(narrator: Narrator): number {
@@ -80,8 +128,23 @@ function keptAdminToken({ dataDir }: Config): Secret | undefined {
   }
 }
 
+/** On this machine an answer comes at once, or never: who rehearses a failure need not wait for it. */
+const IMPATIENT: Config['outgoing'] = {
+  httpsTimeoutMs: 3 * SECOND_MS,
+  smtpTimeouts: {
+    connectMs: 3 * SECOND_MS,
+    greetingMs: 3 * SECOND_MS,
+    commandMs: 3 * SECOND_MS,
+    dataMs: 3 * SECOND_MS,
+  },
+}
+
 /** The process settings; another port when the usual one is taken, and a temporary data folder unless one is named. */
-async function sandboxConfig({ env }: CliContext, closers: AsyncDisposableStack): Promise<Config> {
+async function sandboxConfig(
+  { env }: CliContext,
+  closers: AsyncDisposableStack,
+  isRehearsal: boolean,
+): Promise<Config> {
   let config = loadConfig({
     env: {
       ...env,
@@ -89,6 +152,7 @@ async function sandboxConfig({ env }: CliContext, closers: AsyncDisposableStack)
     },
     isTerminal: true,
   })
+  if (isRehearsal) config = { ...config, outgoing: IMPATIENT }
   if (!env['POSTERN_HTTP_PORT'] && !(await isFree(config.http))) {
     config = { ...config, http: { ...config.http, port: 0 } }
   }

@@ -40,7 +40,7 @@ export const RenewalState = Type.Object(
   {
     step: Type.Enum(['requested', 'added', 'staged', 'active', 'removed', 'failed'], {
       description:
-        'requested, added, staged: a new secret is being made and proven; active: it is in use and the former one waits for its removal; removed: done; failed: see error',
+        'requested, added, staged: a new secret or certificate is being made and proven; active: it is in use and the former one waits for its removal; removed: done; failed: see error',
     }),
     startedAt: Instant,
     updatedAt: Instant,

@@ -11,7 +11,7 @@ import { messageOf } from '../platform/errors.ts'
 import type { EventBus } from '../platform/events.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { CredentialFacts, Profile, ProfileEvents, Profiles } from '../profiles/index.ts'
-import { diagnosisContext } from '../verification/index.ts'
+import { diagnosisContext, type Evidence, type GraphWord } from '../verification/index.ts'
 import type { GraphFinding } from './api.ts'
 import type { CredentialEvents } from './credentials.ts'
 
@@ -22,6 +22,8 @@ export interface GraphExpiry extends AsyncDisposable {
   start(): void
   /** What Graph said about the credential in use. */
   findingOf(profileId: string): GraphFinding | undefined
+  /** The same for whoever judges a refusal. */
+  readonly evidence: Evidence
 }
 
 export interface GraphExpiryDeps {
@@ -49,6 +51,10 @@ interface Known {
 export function createGraphExpiry(deps: GraphExpiryDeps): GraphExpiry {
   const { profiles, graph, clock, log, events } = deps
   const known = new Map<string, Known>()
+  /** The last answer outlives a later failure: it says when it was given. */
+  const words = new Map<string, GraphWord>()
+  /** Whose last answer is too old for whoever judges by it. */
+  const wanted = new Set<string>()
   /** Who was told about what, so that the log is not told every day. */
   const told = new Map<string, string>()
   const stop = new AbortController()
@@ -61,7 +67,13 @@ export function createGraphExpiry(deps: GraphExpiryDeps): GraphExpiry {
     // Entra gives no token for a credential that has ended.
     if (credential.expirySource === 'proven') return false
     const before = known.get(id)
-    if (before === undefined || before.stale || before.credentialId !== credential.id) return true
+    if (
+      wanted.has(id) ||
+      before === undefined ||
+      before.stale ||
+      before.credentialId !== credential.id
+    )
+      return true
     const age = clock.now() - before.checkedAt
     return age < 0 || age >= (before.finding?.state === 'failed' ? RETRY_MS : DAY_MS)
   }
@@ -78,6 +90,7 @@ export function createGraphExpiry(deps: GraphExpiryDeps): GraphExpiry {
       const now = clock.now()
       known.set(profile.id, { credentialId: credential.id, checkedAt: now, stale: false, finding })
     }
+    wanted.delete(profile.id)
     // First of all: whatever goes wrong, it is not tried again at once.
     remember(undefined)
     try {
@@ -100,6 +113,8 @@ export function createGraphExpiry(deps: GraphExpiryDeps): GraphExpiry {
     const outcome = await graph.readApplication(access, { signal })
     if (!outcome.ok) return unread(profile, outcome.failure)
     if (known.get(id)?.stale === true) return undefined
+    const { objectId, passwordCredentials: secrets } = outcome.value
+    words.set(id, { clientId, registrationObjectId: objectId, secrets, askedAt: clock.now() })
     const match = matchOf(outcome.value, id, facts)
     const endsAt = match?.credential.endsAt ?? null
     if (endsAt !== null) await profiles.recordGraphExpiry(id, facts.id, endsAt)
@@ -183,6 +198,8 @@ export function createGraphExpiry(deps: GraphExpiryDeps): GraphExpiry {
     events.on('credential.activated', ({ profileId }) => markStale(profileId)),
     events.on('profile.removed', ({ profile }) => {
       known.delete(profile.id)
+      words.delete(profile.id)
+      wanted.delete(profile.id)
       told.delete(profile.id)
     }),
   ]
@@ -202,6 +219,10 @@ export function createGraphExpiry(deps: GraphExpiryDeps): GraphExpiry {
 
   return {
     checkNext,
+    evidence: {
+      graph: (profileId) => words.get(profileId),
+      askGraph: (profileId) => void wanted.add(profileId),
+    },
     start() {
       loop = repeat()
     },

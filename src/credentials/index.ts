@@ -13,11 +13,18 @@
  * server that is down every 15 minutes. A definite refusal removes the new one and changes nothing else. Every outcome
  * stands in the audit. States of a proof: proving, waiting, active, refused.
  *
- * Renewal (off by default). Promises: a new secret is added through Graph at the set day, staged and proven as above, and
- * the former one removed at Entra after the grace time, if it is known for certain and no other profile uses it. Each step
- * is in the journal before the next one begins; a secret whose value was lost is found by its name and removed. A refusal
- * is told and tried again a day later; where the tenant forbids secrets, only after a change of the profile. States:
- * requested -> added -> staged -> active -> removed, or failed. Certificates are not renewed.
+ * Renewal (off by default). Promises: a new secret or certificate is added through Graph at the set day, staged and proven
+ * as above, and the former one removed at Entra after the grace time, if it is known for certain and no other profile uses
+ * it. A secret needs Application.ReadWrite.OwnedBy. A certificate needs no permission; without one that allows reading, a
+ * certificate that was uploaded by hand stays at Entra, because nobody tells its key id. A refusal is told and tried again
+ * a day later; where the tenant forbids secrets, only after a change of the profile. When the profile is removed in the
+ * middle, what was added goes too: it is tried for a day, and the audit then says what remains. What an ended renewal has
+ * brought stays at Entra, like any other credential of a profile. States: requested -> added -> staged -> active ->
+ * removed, or failed.
+ *
+ * Each step of a renewal is in the journal before the next one begins, with what was added, sealed, until its end; a
+ * start goes on at once. A certificate is kept before Entra is asked, so a lost answer costs nothing; a secret whose value
+ * was lost is found by its name and removed, and looked for again minutes later, because Entra may list it late.
  *
  * Graph. Promises: where the app may read its registration, the true end of the credential in use is read once a day and
  * a minute after it was saved or exchanged; it never overrules what Entra has proven. Without the permission or an answer

@@ -12,6 +12,7 @@ export interface Renewable {
   readonly profile: Profile
   readonly authentication: ExchangeOnlineAuthentication
   readonly renewal: Renewal
+  readonly type: 'clientSecret' | 'certificate'
 }
 
 /** After a failure, and between two renewals: nothing is worth asking more often. */
@@ -24,11 +25,12 @@ export function renewableOf(profile: Profile): Renewable | undefined {
   const { authentication, credential, managed } = profile
   if (authentication.type !== 'exchangeOnline' || managed) return undefined
   const { renewal } = authentication
-  if (renewal?.enabled !== true || credential?.type !== 'clientSecret') return undefined
-  return { profile, authentication, renewal }
+  if (renewal?.enabled !== true || credential === null) return undefined
+  if (credential.type === 'password') return undefined
+  return { profile, authentication, renewal, type: credential.type }
 }
 
-/** Whether a new secret is to be made now. Pure, so that tests can move time. */
+/** Whether a new credential is to be made now. Pure, so that tests can move time. */
 export function isDue(
   { profile, renewal }: Renewable,
   facts: {
@@ -40,7 +42,7 @@ export function isDue(
   const { credential } = profile
   const { versions, latest, now } = facts
   if (credential === null || !credential.readable || credential.expiresAt === null) return false
-  // An ended secret cannot ask Graph for a new one.
+  // An ended credential cannot ask Graph for a new one.
   if (credential.expirySource === 'proven') return false
   if (daysLeft(credential.expiresAt, now) > renewal.daysBefore) return false
   // Somebody is exchanging it by hand.

@@ -129,11 +129,13 @@ const FORM_OF_EVIDENCE = {
   missing: 'the app registration does not list the secret any more',
 } as const
 
-function describeEvidence({ workedBefore, secretLooksLikeId, storedSecret }: Evidence): string {
+function describeEvidence(evidence: Evidence): string {
+  const { registrationKnown, workedBefore, secretLooksLikeId, storedSecret } = evidence
   return [
     workedBefore ? 'it worked before with the same settings' : '',
     secretLooksLikeId ? 'the stored secret has the form of an ID' : '',
     storedSecret === undefined ? '' : FORM_OF_EVIDENCE[storedSecret],
+    registrationKnown ? 'Microsoft Graph tells the app registration’s Object ID' : '',
   ]
     .filter((text) => text !== '')
     .join(' and ')

@@ -22,15 +22,18 @@ export interface DiagnosisContext {
   readonly workedUntil: number | null
   /** The stored client secret has the form of a Secret ID. */
   readonly secretLooksLikeId: boolean
-  /** What Graph says about the application's secrets; absent when it was not asked. */
+  /** What Graph says about the application; absent when it was not asked. */
   readonly graph?: GraphEvidence
   readonly now: number
 }
 
+/** What Graph tells about an application. */
 export interface GraphEvidence {
+  /** Object ID of the app registration, which many take for that of the enterprise application. */
+  readonly registrationObjectId: string
   /**
    * listed: the application lists a secret that begins like the stored one; hintMismatch: none begins so;
-   * missing: the secret, known by its key ID, is not listed any more.
+   * missing: the secret, known by its key ID, is not listed any more. Absent: it is not known.
    */
-  readonly storedSecret: 'listed' | 'hintMismatch' | 'missing'
+  readonly storedSecret?: 'listed' | 'hintMismatch' | 'missing'
 }

@@ -6,10 +6,11 @@ import type { DiagnosisContext } from './context.ts'
 import type { Failure } from './failure.ts'
 import { fillCommand, fillText } from './fill.ts'
 import { holds, matches } from './match.ts'
-import { minuteOf, placeholderValues } from './placeholders.ts'
+import { placeholderValues } from './placeholders.ts'
 import { prepare, type Question, readAnswer } from './read-answer.ts'
 import type { Row, Variant } from './row.ts'
 import { NO_ROW } from './rows/unknown.ts'
+import { waitingUntilWords } from './sentence.ts'
 
 function findRow(question: Question, context: DiagnosisContext): Row {
   const fits = (row: Row) => row.match.some((match) => matches(match, question, context))
@@ -60,8 +61,7 @@ export function diagnose(failure: Failure, context: DiagnosisContext): Diagnosis
     remedy:
       until === undefined
         ? remedy
-        : // The minute rounded up.
-          `The settings were changed a short time ago: waiting for Microsoft, usually done by ${minuteOf(until + 59_999)}. If it still fails then: ${remedy}`,
+        : `The settings were changed a short time ago: ${waitingUntilWords(until)}. If it still fails then: ${remedy}`,
     commands: words.commands.map((command) => fillCommand(command, values)),
     retry: until === undefined ? row.retry : 'propagation',
     retryAfterMs: retryAfter(failure, row),

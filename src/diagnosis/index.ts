@@ -29,4 +29,11 @@ export { quotePowerShell } from './fill.ts'
 export { type GuideCommand, guideCommand } from './guide-commands.ts'
 export { GUIDE_STEPS, type GuideStep } from './guide-steps.ts'
 export type { Row } from './row.ts'
-export { diagnosisSentence, RESPONSIBLE_NAMES } from './sentence.ts'
+export {
+  causeLines,
+  diagnosisSentence,
+  RESPONSIBLE_NAMES,
+  waitingSentence,
+  waitingWords,
+} from './sentence.ts'
+export { readStoredDiagnosis } from './stored.ts'

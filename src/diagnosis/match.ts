@@ -93,9 +93,10 @@ export function matches(match: Match, question: Question, context: DiagnosisCont
 
 /** Whether the evidence beside the answer is as a variant asks. */
 export function holds(evidence: Evidence, context: DiagnosisContext): boolean {
-  const { workedBefore, secretLooksLikeId, storedSecret } = evidence
+  const { registrationKnown, workedBefore, secretLooksLikeId, storedSecret } = evidence
   return (
     (workedBefore === undefined || workedBefore === hasWorked(context)) &&
+    (registrationKnown === undefined || context.graph !== undefined) &&
     (secretLooksLikeId === undefined || context.secretLooksLikeId) &&
     (storedSecret === undefined || context.graph?.storedSecret === storedSecret)
   )

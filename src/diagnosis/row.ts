@@ -54,7 +54,9 @@ export interface Evidence {
   /** This very step worked before with the same settings. */
   readonly workedBefore?: boolean
   readonly secretLooksLikeId?: true
-  readonly storedSecret?: GraphEvidence['storedSecret']
+  readonly storedSecret?: NonNullable<GraphEvidence['storedSecret']>
+  /** Graph has told the Object ID of the app registration. */
+  readonly registrationKnown?: true
 }
 
 /** Every member that is present must fit; a list fits when one of its entries does. */

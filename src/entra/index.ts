@@ -3,10 +3,13 @@
  *
  * A token is kept per application, scope and credential, and renewed at 80 % of its life. Each application has at most
  * one request under way; whoever asks meanwhile shares its answer. After a refusal the application is left alone for
- * 30 s, after 429 or 5xx for as long as Retry-After says or 60 s: until then the refusal is repeated from memory. A
- * renewal that fails does not matter while the old token has more than a minute left.
+ * 30 s, after 429 or 5xx for as long as Retry-After says or 60 s: until then the refusal is repeated from memory. While
+ * one of its credentials is refused, all requests of an application keep 30 s apart, those of its other credentials too,
+ * which wait for their turn; a change of the settings ends that unless another credential works. A renewal that fails
+ * does not matter while the old token has more than a minute left.
  *
- * A certificate signs its request with x5t#S256, and with x5t where the tenant knows it only by that. Graph is asked
+ * A certificate signs its request with x5t#S256, and 30 s after a refusal with x5t, which is all that some tenants know
+ * it by: only both together are an answer. Graph is asked
  * once for each call; what changes something is never sent twice by itself.
  *
  * Promised: redirects are refused, certificates verified, every request ends within its time; what Entra or the

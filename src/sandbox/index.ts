@@ -22,7 +22,13 @@ import { createTenant, type Tenant } from './tenant.ts'
 export { type Certificates, createCertificates, type ServerCertificates } from './certificates.ts'
 export type { TenantModel } from './model.ts'
 export type { Rehearsal, RehearsalNeed } from './rehearsals.ts'
-export type { Inbox, InboxMessage, Tenant, TenantCounters } from './tenant.ts'
+export {
+  createTenant,
+  type Inbox,
+  type InboxMessage,
+  type Tenant,
+  type TenantCounters,
+} from './tenant.ts'
 
 export interface SandboxTenantOptions {
   clock: Clock

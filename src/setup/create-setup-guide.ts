@@ -2,7 +2,7 @@ import { GUIDE_STEPS, type GuideStep, guideCommand } from '../diagnosis/index.ts
 import type { Clock } from '../platform/clock.ts'
 import { PosternError } from '../platform/errors.ts'
 import type { ExchangeOnlineAuthentication, Profile, Profiles } from '../profiles/index.ts'
-import type { Verification } from '../verification/index.ts'
+import type { TestEmailOutcomes, Verification } from '../verification/index.ts'
 import type { ScriptVariant, SetupGuide, SetupPath, SetupStep } from './api.ts'
 import { gatherFacts, type SetupFacts } from './facts.ts'
 import { stepText } from './instructions.ts'
@@ -19,6 +19,7 @@ export interface SetupGuides {
 export interface SetupGuideDeps {
   profiles: Pick<Profiles, 'get'>
   verification: Verification
+  testEmails: Pick<TestEmailOutcomes, 'lastOf'>
   clock: Clock
 }
 
@@ -50,8 +51,8 @@ const STEPS: Readonly<Record<SetupPath, readonly GuideStep[]>> = {
 }
 
 export function createSetupGuide(deps: SetupGuideDeps): SetupGuides {
-  const { profiles, verification, clock } = deps
-  const factsOf = (profile: Profile) => gatherFacts({ verification, now: clock.now() }, profile)
+  const { profiles, clock } = deps
+  const factsOf = (profile: Profile) => gatherFacts({ ...deps, now: clock.now() }, profile)
 
   return {
     async guide(profileId) {

@@ -5,8 +5,10 @@ import type { ExchangeOnlineAuthentication, Profile } from '../profiles/index.ts
 import {
   type Check,
   diagnosisContext,
+  type LastTestEmail,
   type Report,
   type ReportSummary,
+  type TestEmailOutcomes,
   type TokenFacts,
   type Verification,
 } from '../verification/index.ts'
@@ -25,15 +27,28 @@ export interface SetupFacts {
   readonly deliveredAt: number | null
   /** Why the server did not take the newest message over; null when it has taken one since. */
   readonly messageRefusal: Diagnosis | null
+  /** The last test email of the present settings, when it was refused and no message was accepted since. */
+  readonly refusedTestEmail: RefusedTestEmail | null
+}
+
+export interface RefusedTestEmail {
+  readonly at: number
+  readonly recipient: string
+  readonly diagnosis: Diagnosis
 }
 
 /** So many reports are searched for a token and for a try with a message. */
 const REPORTS_SEARCHED = 50
 
 export async function gatherFacts(
-  { verification, now }: { verification: Verification; now: number },
+  deps: {
+    verification: Verification
+    testEmails: Pick<TestEmailOutcomes, 'lastOf'>
+    now: number
+  },
   profile: Profile,
 ): Promise<SetupFacts> {
+  const { verification, testEmails, now } = deps
   const { authentication, updatedAt } = profile
   const all = await stored(() => verification.reports(profile.id, { limit: REPORTS_SEARCHED }), [])
   const current = all.filter(({ startedAt }) => at(startedAt) >= updatedAt)
@@ -45,6 +60,11 @@ export async function gatherFacts(
   const withMessage = current.find((summary) => summary.withMessage)
   const tried = withMessage?.id === report?.id ? report : await read(verification, withMessage)
   const isLater = tried !== null && (deliveredAt === null || at(tried.finishedAt) > deliveredAt)
+  const refusal = isLater && isBehindLogin(tried.diagnosis) ? tried.diagnosis : null
+  const since = Math.max(updatedAt, (deliveredAt ?? 0) + 1)
+  const refusedTestEmail = refusedSince(testEmails.lastOf(profile.id), since)
+  const isNewest = (refusedTestEmail?.at ?? 0) > at(tried?.finishedAt ?? '')
+  const ofTest = isBehindLogin(refusedTestEmail?.diagnosis ?? null) ? refusedTestEmail : null
   return {
     profile,
     context: diagnosisContext(profile, { now, servicePrincipalObjectId: token?.oid }),
@@ -52,7 +72,10 @@ export async function gatherFacts(
     isOutdated: all.length > 0 && current.length === 0,
     token,
     deliveredAt,
-    messageRefusal: isLater && isBehindLogin(tried.diagnosis) ? tried.diagnosis : null,
+    messageRefusal: isNewest
+      ? (ofTest?.diagnosis ?? refusal)
+      : (refusal ?? ofTest?.diagnosis ?? null),
+    refusedTestEmail,
   }
 }
 
@@ -66,8 +89,13 @@ export function passed(facts: SetupFacts, name: Check['name']): boolean {
   return outcome === 'ok' || outcome === 'warning'
 }
 
+function refusedSince(last: LastTestEmail | undefined, since: number): RefusedTestEmail | null {
+  if (last === undefined || last.diagnosis === null || last.at < since) return null
+  return { at: last.at, recipient: last.recipient, diagnosis: last.diagnosis }
+}
+
 /** What comes before the message, the newest run of any kind tells. */
-function isBehindLogin(diagnosis: Diagnosis | null): boolean {
+export function isBehindLogin(diagnosis: Diagnosis | null): boolean {
   return ['mail', 'rcpt', 'data', 'message'].includes(diagnosis?.answer.step ?? '')
 }
 

@@ -1,9 +1,15 @@
-import type { Diagnosis, GuideStep } from '../diagnosis/index.ts'
+import { type Diagnosis, type GuideStep, waitingWords } from '../diagnosis/index.ts'
 import { REQUIRED_ROLE } from '../entra/index.ts'
-import { toIso, toIsoDay } from '../platform/clock.ts'
+import { parseInstant, toIso, toIsoDay } from '../platform/clock.ts'
 import { mailboxOf, type Profile } from '../profiles/index.ts'
 import type { StepState } from './api.ts'
-import { outcomeOf, passed, type SetupFacts } from './facts.ts'
+import {
+  isBehindLogin,
+  outcomeOf,
+  passed,
+  type RefusedTestEmail,
+  type SetupFacts,
+} from './facts.ts'
 
 export interface Judgement {
   readonly state: StepState
@@ -16,7 +22,7 @@ export function judge(step: GuideStep, facts: SetupFacts): Judgement {
   if (step === 'verification') return judgeVerification(facts)
   if (step === 'test-email') return judgeTestEmail(facts)
   const refusal = refusalAt(step, facts)
-  if (refusal !== undefined) return refused(refusal)
+  if (refusal !== undefined) return refused(refusal, facts)
   const missing = missingFor(step, facts)
   if (missing !== undefined) return { state: 'todo', evidence: missing, diagnosis: null }
   const proof = proofOf(step, facts)
@@ -29,13 +35,23 @@ function refusalAt(step: GuideStep, facts: SetupFacts): Diagnosis | undefined {
   return refusals.find((refusal) => refusal?.guideStep === step) ?? undefined
 }
 
-/** Right after a change a refusal tells nothing: the step may be done and still spreading. */
-function refused(diagnosis: Diagnosis): Judgement {
-  const { answer, summary, waitingUntil } = diagnosis
+/**
+ * Right after a change a refusal tells nothing: the step may be done and still spreading. When that time is over, the
+ * next try tells.
+ */
+function refused(diagnosis: Diagnosis, { context }: SetupFacts): Judgement {
+  const { answer, summary } = diagnosis
+  const waiting = waitingWords(diagnosis)
   const seen = `${summary} The answer: “${shorten(answer.text)}”`
-  if (waitingUntil === null) return { state: 'failed', evidence: seen, diagnosis }
-  const evidence = `${seen} If this step was done a short time ago: waiting for Microsoft, usually done by ${minute(waitingUntil)}. Otherwise do it now.`
-  return { state: 'todo', evidence, diagnosis }
+  if (waiting === undefined) return { state: 'failed', evidence: seen, diagnosis }
+  const ifDone = `${seen} If this step was done a short time ago: ${waiting}.`
+  return isOver(diagnosis, context.now)
+    ? { state: 'unknown', evidence: `${ifDone} That time is over: try it again.`, diagnosis }
+    : { state: 'todo', evidence: `${ifDone} Otherwise do it now.`, diagnosis }
+}
+
+function isOver({ waitingUntil }: Diagnosis, now: number): boolean {
+  return waitingUntil !== null && (parseInstant(waitingUntil) ?? 0) <= now
 }
 
 function missingFor(step: GuideStep, { profile }: SetupFacts): string | undefined {
@@ -129,7 +145,8 @@ function unproven(step: GuideStep, facts: SetupFacts): string {
     : `The last verification ended before this could be seen: ${diagnosis.summary}`
 }
 
-function judgeVerification({ report, isOutdated }: SetupFacts): Judgement {
+function judgeVerification(facts: SetupFacts): Judgement {
+  const { report, isOutdated } = facts
   if (report === null) {
     const evidence = isOutdated
       ? 'The settings were changed after the last verification.'
@@ -139,21 +156,39 @@ function judgeVerification({ report, isOutdated }: SetupFacts): Judgement {
   const { diagnosis, outcome } = report
   const when = `The verification of ${minute(report.finishedAt)}`
   if (outcome === 'failed') {
-    if (diagnosis !== null) return refused(diagnosis)
+    if (diagnosis !== null) return refused(diagnosis, facts)
     return { state: 'failed', evidence: `${when} failed.`, diagnosis }
   }
   const how = outcome === 'ok' ? 'every check passed' : 'passed with warnings'
   return { state: 'done', evidence: `${when}: ${how}.`, diagnosis }
 }
 
-function judgeTestEmail({ deliveredAt, messageRefusal }: SetupFacts): Judgement {
-  if (messageRefusal !== null) return refused(messageRefusal)
+function judgeTestEmail(facts: SetupFacts): Judgement {
+  const { deliveredAt, messageRefusal, refusedTestEmail } = facts
+  if (refusedTestEmail !== null) return judgeRefusedTestEmail(refusedTestEmail, facts)
+  if (messageRefusal !== null) return refused(messageRefusal, facts)
   if (deliveredAt === null) {
     const evidence = 'No message has been handed over with these settings yet.'
     return { state: 'todo', evidence, diagnosis: null }
   }
   const evidence = `The server has accepted a message at ${minute(deliveredAt)}.`
   return { state: 'done', evidence, diagnosis: null }
+}
+
+/** Nobody tries it again by itself, so what has changed since can only be said. */
+function judgeRefusedTestEmail(
+  { at, recipient, diagnosis }: RefusedTestEmail,
+  facts: SetupFacts,
+): Judgement {
+  const judged = refused(diagnosis, facts)
+  const evidence = `The test email of ${minute(at)} to ${recipient} was not sent. ${judged.evidence}`
+  if (isOver(diagnosis, facts.context.now)) return { state: 'todo', evidence, diagnosis }
+  const isSince = (parseInstant(facts.report?.startedAt ?? '') ?? 0) > at
+  if (isSince && !isBehindLogin(diagnosis) && passed(facts, 'authAccepted')) {
+    const again = 'Since then the server has accepted the login: send it again.'
+    return { state: 'todo', evidence: `${evidence} ${again}`, diagnosis }
+  }
+  return { ...judged, evidence }
 }
 
 export function credentialName({ authentication, credential }: Profile): string {

@@ -44,6 +44,23 @@ export const ProfileStatus = Type.Object(
       description:
         'Whether alerts about this profile can be mailed when the profile itself fails: another profile has the same error address, and neither its application (or server and user) nor its mailbox',
     }),
+    lastTestEmail: Type.Union(
+      [
+        Type.Object(
+          {
+            at: Type.String({ format: 'date-time' }),
+            outcome: Type.Enum(['accepted', 'refused']),
+            code: Type.Union([Type.String(), Type.Null()], {
+              description: 'Of the diagnosis, when it was refused',
+            }),
+            summary: Type.Union([Type.String(), Type.Null()]),
+          },
+          closed,
+        ),
+        Type.Null(),
+      ],
+      { description: 'What became of the last test email; it changes no health' },
+    ),
     problem: Type.Union(
       [
         Type.Object(
@@ -52,6 +69,9 @@ export const ProfileStatus = Type.Object(
             summary: Type.String(),
             responsible: Type.String(),
             remedy: Type.String(),
+            waitingUntil: nullableInstant(
+              'Set while Microsoft is still spreading a change: no failure before',
+            ),
           },
           closed,
         ),

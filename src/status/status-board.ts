@@ -6,7 +6,12 @@ import type { EventBus } from '../platform/events.ts'
 import type { Profile, ProfileEvents, Profiles } from '../profiles/index.ts'
 import type { SyncEvents } from '../provisioning/index.ts'
 import type { RelayEvents } from '../relay/index.ts'
-import type { Verification, VerificationEvents } from '../verification/index.ts'
+import type {
+  LastTestEmail,
+  TestEmailOutcomes,
+  Verification,
+  VerificationEvents,
+} from '../verification/index.ts'
 import type { ProfileStatus, Status } from './api.ts'
 
 export type StatusEvents = ProfileEvents &
@@ -29,6 +34,7 @@ export interface StatusBoardDeps {
   readonly verification: Pick<Verification, 'healthOf' | 'networkProblem'>
   readonly alerts: Pick<Alerts, 'summaryOf' | 'hasIndependentPath'>
   readonly outbox: Pick<Outbox, 'queueOf' | 'holdsOf'>
+  readonly testEmails: Pick<TestEmailOutcomes, 'lastOf'>
   /** Problems of the settings file; empty when there is none. */
   readonly syncProblems: () => readonly string[]
   readonly events: EventBus<StatusEvents>
@@ -52,6 +58,7 @@ const NEWS = [
   'network.failing',
   'network.recovered',
   'message.delivered',
+  'test_email.ended',
   'alert.opened',
   'alert.changed',
   'alert.resolved',
@@ -146,6 +153,7 @@ function profileStatus(profile: Profile, deps: StatusBoardDeps): ProfileStatus {
     openAlerts: alerts.open,
     undeliveredAlerts: alerts.undelivered,
     independentAlertPath: deps.alerts.hasIndependentPath(profile.id),
+    lastTestEmail: lastTestEmailOf(deps.testEmails.lastOf(profile.id)),
     problem:
       diagnosis === null
         ? null
@@ -154,6 +162,7 @@ function profileStatus(profile: Profile, deps: StatusBoardDeps): ProfileStatus {
             summary: diagnosis.summary,
             responsible: diagnosis.responsible,
             remedy: diagnosis.remedy,
+            waitingUntil: diagnosis.waitingUntil,
           },
   }
 }
@@ -168,6 +177,17 @@ function queueOf(profile: Profile, { outbox, clock }: StatusBoardDeps): ProfileS
   const { queued, held, oldestAcceptedAt } = outbox.queueOf(profile.id)
   const ageMs = oldestAcceptedAt === null ? null : Math.max(0, clock.now() - oldestAcceptedAt)
   return { queued, held, oldestAgeSeconds: ageMs === null ? null : Math.floor(ageMs / SECOND_MS) }
+}
+
+function lastTestEmailOf(last: LastTestEmail | undefined): ProfileStatus['lastTestEmail'] {
+  if (last === undefined) return null
+  const { at, diagnosis, reply } = last
+  return {
+    at: toIso(at),
+    outcome: reply === null ? 'refused' : 'accepted',
+    code: diagnosis?.code ?? null,
+    summary: diagnosis?.summary ?? null,
+  }
 }
 
 function isoOrNull(at: number | null): string | null {

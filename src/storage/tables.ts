@@ -9,6 +9,7 @@ export interface Tables {
   credential_renewal: CredentialRenewalRow
   report: ReportRow
   profile_health: ProfileHealthRow
+  test_email: TestEmailRow
   expiry_reminder: ExpiryReminderRow
   alert: AlertRow
   alert_notification: AlertNotificationRow
@@ -81,15 +82,26 @@ export interface CredentialRow {
 
 export interface CredentialRenewalRow {
   id: string
-  profile_id: string
+  /** Null when the profile is gone. */
+  profile_id: string | null
+  /** Its id, also then. */
+  profile_name: string
+  type: 'clientSecret' | 'certificate'
   step: 'requested' | 'added' | 'staged' | 'active' | 'removed' | 'failed'
-  /** Of the new secret at Entra. */
+  /** Of the new one at Entra. */
   key_id: string | null
+  /** Of a new certificate. */
+  thumbprint: string | null
   /** Of the former one, where it is known for certain. */
   former_key_id: string | null
+  former_thumbprint: string | null
+  /** The new one and its application, until the renewal has ended. */
+  sealed: string | null
+  /** 1: an answer was lost, so more than one may have been added. */
+  doubtful: number
   started_at: number
   updated_at: number
-  /** When the former secret's grace time is over. */
+  /** When the former one's grace time is over. */
   remove_after: number | null
   error: string | null
 }
@@ -114,6 +126,15 @@ export interface ProfileHealthRow {
   last_succeeded_at: number | null
   last_delivered_at: number | null
   last_report_id: string | null
+  diagnosis: string | null
+}
+
+/** The last one of a profile: accepted with a reply, or refused with a diagnosis. */
+export interface TestEmailRow {
+  profile_id: string
+  recipient: string
+  finished_at: number
+  reply: string | null
   diagnosis: string | null
 }
 

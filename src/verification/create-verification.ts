@@ -9,6 +9,7 @@ import type { Storage } from '../storage/index.ts'
 import type { Report, VerifyReason } from './api.ts'
 import { createBoard, removed } from './board.ts'
 import { createVerificationNews } from './events.ts'
+import type { Evidence } from './evidence.ts'
 import { readRecipient } from './recipient.ts'
 import { deleteOldReports } from './retention.ts'
 import { runChecks } from './run-checks.ts'
@@ -37,6 +38,8 @@ export interface VerificationDeps {
   log: Logger
   events: EventBus<VerificationEvents & ProfileEvents>
   config: VerificationConfig
+  /** Absent: nobody asks Graph. */
+  evidence?: Evidence | undefined
   /** Of the agent, named in test messages. */
   version: string
   hostname: string

@@ -1,5 +1,6 @@
 import type { CredentialFacts, OpenedCredential } from '../profiles/index.ts'
 import type { Report } from './api.ts'
+import type { Evidence } from './evidence.ts'
 import type { MailAccessDeps, Proof } from './mail-access.ts'
 import { type RunDeps, runChecks } from './run-checks.ts'
 
@@ -20,6 +21,8 @@ export interface CredentialProofDeps extends MailAccessDeps {
   smtp: RunDeps['smtp']
   /** What the profile has done before; verification knows. */
   proofOf: (profileId: string) => Proof
+  /** Absent: nobody asks Graph. */
+  evidence?: Evidence | undefined
   /** Longest time for one run. */
   timeoutMs: number
   /** Of the agent, named in the message. */

@@ -14,7 +14,9 @@
  * health.changed; the health of each profile goes on as ever, so whoever tells people looks at networkProblem() first.
  * The first run that gets through ends it.
  *
- * What survives a crash: report and health are stored in one commit when a run has ended; a run that is cut short
+ * Test emails. The outcome of each profile's last one is kept, refused or accepted; it changes no health.
+ *
+ * What survives a crash: the last test email; report and health are stored in one commit when a run has ended; a run that is cut short
  * leaves nothing. The next start goes on with the stored health and the stored network problem, without telling them
  * again: a listener that must not miss a state reads healthOf() at its start. Profiles whose last run is older than the
  * interval or than the settings are verified then, and those whose secret cannot be read, or can be read again.
@@ -42,6 +44,7 @@ export {
   type CredentialProofDeps,
   createCredentialProof,
 } from './credential-proof.ts'
+export { type Evidence, explainFailure, type GraphWord, storesSecretId } from './evidence.ts'
 export { SPREADING_MS } from './fallback.ts'
 export {
   diagnosisContext,
@@ -55,17 +58,20 @@ export {
 } from './mail-access.ts'
 export { limitPerMailbox } from './mailbox-limit.ts'
 export { openLogin } from './open-login.ts'
-export {
-  createProfileMailer,
-  type MailResult,
-  type OwnMail,
-  type ProfileMailer,
-  type ProfileMailerDeps,
+export type {
+  MailResult,
+  OwnMail,
+  ProfileMailer,
 } from './profile-mailer.ts'
 export { VERIFICATION_TAG, verificationRoutes } from './routes.ts'
 export { type RunDeps, type RunRequest, type RunResult, runChecks } from './run-checks.ts'
 export { readStoredProofs } from './stored-proof.ts'
 export { createTestEmail, type TestEmail, type TestEmailDeps } from './test-email.ts'
+export {
+  createTestEmailOutcomes,
+  type LastTestEmail,
+  type TestEmailOutcomes,
+} from './test-email-outcomes.ts'
 export type {
   Health,
   NetworkProblem,

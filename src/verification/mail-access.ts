@@ -167,11 +167,20 @@ export interface Proof {
 
 export const NO_PROOF: Proof = { lastSucceededAt: null, lastDeliveredAt: null }
 
-/** A login proves nothing about the mailbox permission, so what fails behind it needs a delivery as proof. */
-export function provenAt(failure: Failure, proof: Proof): number | null {
+/**
+ * When what now fails last worked. A login proves nothing about the mailbox permission, so what fails behind it needs a
+ * delivery as proof; and nothing about a credential that is newer.
+ */
+export function provenAt(
+  failure: Failure,
+  { lastDeliveredAt, lastSucceededAt }: Proof,
+  { credential }: Pick<Profile, 'credential'>,
+): number | null {
   const isBehindLogin =
     failure.source === 'smtp' && ['mail', 'rcpt', 'data', 'message'].includes(failure.step)
-  return isBehindLogin ? proof.lastDeliveredAt : proof.lastSucceededAt
+  if (isBehindLogin) return lastDeliveredAt
+  const isOlder = (lastSucceededAt ?? 0) < (credential?.createdAt ?? 0)
+  return failure.source === 'entra' && isOlder ? null : lastSucceededAt
 }
 
 /** The operator's own values, for the words of a diagnosis. */
@@ -192,6 +201,8 @@ export function diagnosisContext(
   const entra = authentication.type === 'exchangeOnline' ? authentication : undefined
   const { provenAt = null, graph } = facts
   const isProven = provenAt !== null && provenAt >= profile.updatedAt
+  // A credential on trial is newer than the settings.
+  const changedAt = Math.max(profile.updatedAt, profile.credential?.createdAt ?? 0)
   return {
     profileId: profile.id,
     authenticationType: authentication.type,
@@ -205,7 +216,7 @@ export function diagnosisContext(
     smtpHost: server.host,
     smtpPort: server.port,
     applicationRbac: entra?.applicationRbac ?? false,
-    changedAt: isProven ? null : profile.updatedAt,
+    changedAt: isProven ? null : changedAt,
     workedUntil: isProven ? provenAt : null,
     secretLooksLikeId: facts.secretLooksLikeId ?? false,
     ...(graph !== undefined && { graph }),

@@ -55,6 +55,7 @@ export async function proveLogin(
     return undefined
   }
   const credential = opened.value
+  if (credential !== null) stage.learnCredential(credential)
   stage.ok('settingsComplete', describeSettings(profile))
   if (
     authentication.type !== 'exchangeOnline' ||

@@ -6,6 +6,7 @@ import type { OpenedCredential, Profile } from '../profiles/index.ts'
 import { composeMessage, type SmtpClient, type SmtpProbeOptions } from '../smtp/index.ts'
 import type { Check, Report, VerifyReason } from './api.ts'
 import { type CheckList, createCheckList, plannedChecks } from './check-list.ts'
+import type { Evidence } from './evidence.ts'
 import {
   isTokenRefused,
   type Login,
@@ -23,6 +24,8 @@ import { unproven } from './unproven.ts'
 export interface RunDeps extends MailAccessDeps {
   smtp: SmtpClient
   agent: AgentIdentity
+  /** Absent: nobody asks Graph. */
+  evidence?: Evidence | undefined
   /** Longest time for a whole run. */
   timeoutMs: number
 }
@@ -53,7 +56,7 @@ export async function runChecks(deps: RunDeps, request: RunRequest): Promise<Run
   const sendTo = request.sendTo === undefined ? undefined : readRecipient(request.sendTo, 'sendTo')
   const startedAt = clock.now()
   const list = createCheckList(plannedChecks(profile, sendTo !== undefined))
-  const stage = createStage({ profile, proof, clock, list })
+  const stage = createStage({ ...deps, profile, proof, list })
   let message: Report['message'] = null
   {
     const reason = () => new Error('the time is over')

@@ -1,9 +1,10 @@
-import { type Diagnosis, diagnose, type Failure } from '../diagnosis/index.ts'
+import type { Diagnosis, Failure } from '../diagnosis/index.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Profile } from '../profiles/index.ts'
+import type { OpenedCredential, Profile } from '../profiles/index.ts'
 import type { TokenFacts } from './api.ts'
 import type { CheckList, CheckName } from './check-list.ts'
-import { diagnosisContext, type Proof, provenAt } from './mail-access.ts'
+import { type ExplainDeps, explainFailure, looksLikeSecretId } from './evidence.ts'
+import type { Proof } from './mail-access.ts'
 
 const EVIDENCE_LENGTH = 300
 
@@ -15,19 +16,24 @@ export interface Stage {
   fail(name: CheckName, failure: Failure, known?: { evidence?: string; durationMs?: number }): void
   /** Fails a check with a diagnosis that was made before. */
   failAgain(name: CheckName, diagnosis: Diagnosis, evidence: string): void
+  /** The credential that is used, as soon as it was opened; nothing of it is kept but its form. */
+  learnCredential(credential: OpenedCredential): void
   /** What the token says, as soon as one has come. */
   learnToken(facts: TokenFacts): void
   tokenFacts(): TokenFacts | null
 }
 
-export function createStage(deps: {
+export interface StageDeps extends ExplainDeps {
   profile: Profile
   proof: Proof
   clock: Clock
   list: CheckList
-}): Stage {
+}
+
+export function createStage(deps: StageDeps): Stage {
   const { profile, proof, clock, list } = deps
   let token: TokenFacts | null = null
+  let secretLooksLikeId = false
   let since = clock.now()
 
   /** From the last record on. */
@@ -38,11 +44,10 @@ export function createStage(deps: {
     return durationMs
   }
 
-  function judge(failure: Failure): Diagnosis {
-    const now = clock.now()
+  function meaningOf(failure: Failure): Diagnosis {
     const servicePrincipalObjectId = token?.oid ?? null
-    const facts = { now, servicePrincipalObjectId, provenAt: provenAt(failure, proof) }
-    return diagnose(failure, diagnosisContext(profile, facts))
+    const known = { profile, proof, servicePrincipalObjectId, secretLooksLikeId }
+    return explainFailure(deps, failure, { ...known, now: clock.now() })
   }
 
   return {
@@ -51,12 +56,12 @@ export function createStage(deps: {
       list.add({ name, outcome: 'ok', durationMs: durationMs ?? measured, evidence })
     },
     warn(name, evidence, failure) {
-      const diagnosis = failure && judge(failure)
+      const diagnosis = failure && meaningOf(failure)
       list.add({ name, outcome: 'warning', durationMs: lap(), evidence, diagnosis })
     },
     fail(name, failure, known = {}) {
       const measured = lap()
-      const diagnosis = judge(failure)
+      const diagnosis = meaningOf(failure)
       list.add({
         name,
         outcome: 'failed',
@@ -67,6 +72,10 @@ export function createStage(deps: {
     },
     failAgain(name, diagnosis, evidence) {
       list.add({ name, outcome: 'failed', durationMs: lap(), evidence, diagnosis })
+    },
+    learnCredential(credential) {
+      const { type } = credential
+      secretLooksLikeId = type === 'clientSecret' && looksLikeSecretId(credential.value.reveal())
     },
     learnToken(facts) {
       token = facts

@@ -1,6 +1,6 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import { Value } from 'typebox/value'
-import { Diagnosis } from '../diagnosis/index.ts'
+import { readStoredDiagnosis } from '../diagnosis/index.ts'
 import { parseInstant, toIso } from '../platform/clock.ts'
 import { PosternError } from '../platform/errors.ts'
 import type { Storage, Tables } from '../storage/index.ts'
@@ -161,14 +161,8 @@ function toHealth(row: Selectable<Tables['profile_health']>): Health {
     lastSucceededAt: row.last_succeeded_at,
     lastDeliveredAt: row.last_delivered_at,
     lastReportId: row.last_report_id,
-    diagnosis: readDiagnosis(row.diagnosis),
+    diagnosis: readStoredDiagnosis(row.diagnosis),
   }
-}
-
-/** A diagnosis of another version's shape is forgotten: the next run makes a new one. */
-function readDiagnosis(text: string | null): Diagnosis | null {
-  const value = text === null ? null : Value.Default(Diagnosis, parse(text))
-  return Value.Check(Diagnosis, value) ? value : null
 }
 
 function readReport(body: string): Report {

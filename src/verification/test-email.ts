@@ -5,6 +5,7 @@ import type { Profiles } from '../profiles/index.ts'
 import type { TestEmailOutcome } from './api.ts'
 import type { ProfileMailer } from './profile-mailer.ts'
 import { readRecipient } from './recipient.ts'
+import type { TestEmailOutcomes } from './test-email-outcomes.ts'
 import { composeTestMessage } from './test-message.ts'
 
 export interface TestEmail {
@@ -18,6 +19,7 @@ export interface TestEmail {
 export interface TestEmailDeps {
   profiles: Pick<Profiles, 'get'>
   mailer: ProfileMailer
+  outcomes: Pick<TestEmailOutcomes, 'record'>
   clock: Clock
   /** Aborted when the agent can wait no longer. */
   stop?: AbortSignal | undefined
@@ -27,7 +29,7 @@ export interface TestEmailDeps {
 }
 
 export function createTestEmail(deps: TestEmailDeps): TestEmail {
-  const { profiles, mailer, clock, version, hostname } = deps
+  const { profiles, mailer, outcomes, clock, version, hostname } = deps
 
   return {
     async send(profileId, to, signal) {
@@ -40,6 +42,9 @@ export function createTestEmail(deps: TestEmailDeps): TestEmail {
       })
       const ends = [signal, deps.stop].filter((end) => end !== undefined)
       const result = await mailer.send(profileId, message, AbortSignal.any(ends))
+      const diagnosis = result.ok ? null : result.diagnosis
+      const reply = result.ok ? result.receipt.reply : null
+      await outcomes.record(profileId, { recipient, at: clock.now(), reply, diagnosis })
       if (!result.ok) {
         throw new PosternError(
           `The test email was not sent. ${diagnosisSentence(result.diagnosis)}`,
@@ -51,9 +56,9 @@ export function createTestEmail(deps: TestEmailDeps): TestEmail {
           },
         )
       }
-      const { messageId, serverMessageId, reply } = result.receipt
+      const { messageId, serverMessageId } = result.receipt
       const durationMs = Math.max(0, clock.now() - startedAt)
-      return { messageId, serverMessageId, reply, to: recipient, durationMs }
+      return { messageId, serverMessageId, reply: result.receipt.reply, to: recipient, durationMs }
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { Diagnosis } from '../diagnosis/index.ts'
 import type { HealthState, Report, ReportSummary, VerifyReason } from './api.ts'
+import type { LastTestEmail } from './test-email-outcomes.ts'
 
 export interface Health {
   readonly profileId: string
@@ -58,4 +59,6 @@ export interface VerificationEvents {
   /** The server has accepted a message of this profile: test email, alert, verification with a message. */
   'message.delivered': { readonly profileId: string; readonly at: number }
   'network.recovered': { readonly at: number }
+  /** After its outcome is known to lastOf(). */
+  'test_email.ended': LastTestEmail & { readonly profileId: string }
 }

@@ -4,7 +4,7 @@ import { type SandboxTenant, startSandboxTenant } from '../../src/sandbox/index.
 import { INITIAL } from '../../src/sandbox/initial-state.ts'
 import { type Answer, startAgent, type TestAgent } from '../support/agent.ts'
 import { type ReadMail, readMail } from '../support/mail.ts'
-import { createMovableClock } from '../support/movable-clock.ts'
+import { createMovableClock, overPauses } from '../support/movable-clock.ts'
 
 /** A second organisation whose server always works: its profile carries the alerts of the broken one. */
 export interface Carrier extends AsyncDisposable {
@@ -50,6 +50,8 @@ export interface BrokenTenant extends AsyncDisposable {
   status(): Promise<Answer['body']>
   /** Time passes, so that pauses between requests are over. */
   passTime(ms: number): void
+  /** A test email, whatever pauses it has to wait for. */
+  testEmail(to: string): Promise<Answer>
 }
 
 export interface BrokenTenantOptions {
@@ -110,6 +112,7 @@ export async function startBrokenTenant(options: BrokenTenantOptions): Promise<B
       return answer.body.profiles.find((each: { id: string }) => each.id === 'default')
     },
     passTime: (ms) => clock.pass(ms),
+    testEmail: (to) => overPauses(clock, agent.call('POST', 'profiles/default/test-email', { to })),
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }

@@ -85,7 +85,7 @@ describe.concurrent('every failure is told in the same words by report, status, 
     )
 
     broken.passTime(5 * MINUTE_MS)
-    const test = await agent.call('POST', 'profiles/default/test-email', { to: 'you@contoso.com' })
+    const test = await broken.testEmail('you@contoso.com')
     expect(test.status).toBe(503)
     expect(test.body).toMatchObject({ code: 'test_email_failed', diagnosis: { code, responsible } })
     const told = `The test email was not sent. ${summary} ${remedy}`

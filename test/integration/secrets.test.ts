@@ -11,7 +11,7 @@ import { runCommand } from '../support/cli.ts'
 import { temporaryFolder } from '../support/folder.ts'
 import { findLeaks, type Guarded, readFolder, type Searched } from '../support/leaks.ts'
 import { readMail } from '../support/mail.ts'
-import { createMovableClock } from '../support/movable-clock.ts'
+import { createMovableClock, overPauses } from '../support/movable-clock.ts'
 
 const WRONG_SECRET = 'zz9Q~this-secret-is-wrong-but-secret-0'
 const NEW_SECRET = 'n3w8Q~the-second-secret-of-this-app-77'
@@ -60,7 +60,7 @@ it('no secret stands in a log line, an answer, a mail, a metric or a file', asyn
     const plainCall = createCall({ url: agent.url, token: firstToken })
     /** Calls, and keeps the answer to be searched. */
     const call: typeof plainCall = async (method, path, body, headers) => {
-      const answer = await plainCall(method, path, body, headers)
+      const answer = await overPauses(clock, plainCall(method, path, body, headers))
       answers.push({ name: `answer to ${method} ${path}`, content: wholeOf(answer) })
       return answer
     }
@@ -76,7 +76,7 @@ it('no secret stands in a log line, an answer, a mail, a metric or a file', asyn
     })
     const put = async (profile: Record<string, unknown>) => {
       await call('PUT', `profiles/${profile['id']}`, profile, { 'if-match': '*' })
-      await agent.agent.idle()
+      await overPauses(clock, agent.agent.idle())
     }
     const testEmail = (id: string) =>
       call('POST', `profiles/${id}/test-email`, { to: 'you@contoso.com' })
@@ -86,7 +86,7 @@ it('no secret stands in a log line, an answer, a mail, a metric or a file', asyn
     await call('POST', 'profiles', withSecret(tenant.clientSecret))
     await call('POST', 'profiles', withSecret(tenant.clientSecret, { id: 'carrier' }))
     await call('POST', 'profiles', basic(INITIAL.mailboxPassword))
-    await agent.agent.idle()
+    await overPauses(clock, agent.agent.idle())
     clock.pass(4 * HOUR_MS)
     for (const id of ['default', 'carrier', 'plain']) {
       expect((await testEmail(id)).status).toBe(200)
@@ -129,7 +129,7 @@ it('no secret stands in a log line, an answer, a mail, a metric or a file', asyn
     })
     clock.pass(HOUR_MS)
     await put(withSecret(NEW_SECRET, { senderDisplayName: 'Renewed' }))
-    await agent.agent.idle()
+    await overPauses(clock, agent.agent.idle())
 
     // Secrets in places where they do not belong.
     for (const [field, value] of [
@@ -206,7 +206,7 @@ it('no secret stands in a log line, an answer, a mail, a metric or a file', asyn
       expect((await call('GET', path)).status, path).toBe(200)
     }
     await call('DELETE', 'profiles/plain', undefined, { 'if-match': '*' })
-    await agent.agent.idle()
+    await overPauses(clock, agent.agent.idle())
     answers.push(
       ...readFolder(folder.path)
         .map(({ name, content }) => ({ name: `open ${name}`, content }))

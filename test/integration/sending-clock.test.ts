@@ -1,22 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { type Clock, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/platform/clock.ts'
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/platform/clock.ts'
 import { type SandboxTenant, startSandboxTenant } from '../../src/sandbox/index.ts'
 import { INITIAL } from '../../src/sandbox/initial-state.ts'
 import { createMovableClock, type MovableClock } from '../support/movable-clock.ts'
 import { type SendingAgent, startSendingAgent } from '../support/sending-agent.ts'
+import { steadyClock } from '../support/steady-clock.ts'
 
 const YEAR_MS = 365 * DAY_MS
 const NEVER = '2099-01-01T00:00:00.000Z'
 const NEW_SECRET = 'n3W8Q~another-secret-of-this-application'
-
-/** Time passes there as here, but nobody sets that clock. */
-function steadyClock(clock: MovableClock): Clock {
-  const startedAt = clock.now() - clock.monotonicMs()
-  return {
-    now: () => Math.round(startedAt + clock.monotonicMs()),
-    sleep: (ms, signal) => clock.sleep(ms, signal),
-  }
-}
 
 const secret = (value: string) => ({ type: 'clientSecret', value, expiresAt: '2099-01-01' })
 

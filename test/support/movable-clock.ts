@@ -8,6 +8,27 @@ export interface MovableClock extends Clock {
   set(byMs: number): void
   /** Passes with time alone; setting the clock does not count. */
   readonly monotonicMs: () => number
+  /** For how long each sleeper lay down. */
+  sleeps(): readonly number[]
+}
+
+/** Between two token requests of an application that is being refused. */
+const PAUSE_MS = 30_000
+
+/** Lets those pauses pass at once while `work` is under way. */
+export async function overPauses<T>(clock: MovableClock, work: Promise<T>): Promise<T> {
+  let isOver = false
+  const end = () => {
+    isOver = true
+  }
+  work.then(end, end)
+  while (!isOver) {
+    // What is left of such a pause is no whole number, which limits of time are.
+    const isPausing = clock.sleeps().some((ms) => ms < PAUSE_MS && !Number.isInteger(ms))
+    if (isPausing) clock.pass(PAUSE_MS)
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+  return work
 }
 
 export function createMovableClock(startOffsetMs = 0): MovableClock {
@@ -15,13 +36,13 @@ export function createMovableClock(startOffsetMs = 0): MovableClock {
   let passedMs = 0
   const monotonicMs = () => performance.now() + passedMs
   /** Of each sleeper: when it is due, in time that passes. */
-  const sleepers = new Map<AbortController, number>()
+  const sleepers = new Map<AbortController, { dueAt: number; ms: number }>()
 
   return {
     now: () => systemClock.now() + offsetMs,
     async sleep(ms, signal) {
       const woken = new AbortController()
-      sleepers.set(woken, monotonicMs() + ms)
+      sleepers.set(woken, { dueAt: monotonicMs() + ms, ms })
       const either = signal ? AbortSignal.any([signal, woken.signal]) : woken.signal
       try {
         await systemClock.sleep(ms, either)
@@ -35,11 +56,12 @@ export function createMovableClock(startOffsetMs = 0): MovableClock {
     pass(ms) {
       offsetMs += ms
       passedMs += ms
-      for (const [woken, dueAt] of sleepers) if (dueAt <= monotonicMs()) woken.abort()
+      for (const [woken, { dueAt }] of sleepers) if (dueAt <= monotonicMs()) woken.abort()
     },
     set(byMs) {
       offsetMs += byMs
     },
     monotonicMs,
+    sleeps: () => [...sleepers.values()].map(({ ms }) => ms),
   }
 }

@@ -1,11 +1,12 @@
 import { type Config, loadConfig } from '../../src/config/index.ts'
-import { startAgent, type TestAgent, type TestAgentOptions } from './agent.ts'
+import { ADMIN_TOKEN, startAgent, type TestAgent, type TestAgentOptions } from './agent.ts'
 import { openRelaySender, type RelaySender } from './relay-sender.ts'
 import { type MadeClient, makeRelayClient } from './sending-process.ts'
 
 /** An agent in this process that listens for mail, with a profile and ways to hand mail in. */
 export interface SendingAgent extends TestAgent {
   readonly relayPort: number
+  readonly token: string
   readonly client: MadeClient
   openRelay(client?: MadeClient): Promise<RelaySender>
 }
@@ -30,6 +31,7 @@ export async function startSendingAgent(
   return {
     ...agent,
     relayPort,
+    token: ADMIN_TOKEN,
     client,
     openRelay: (login = client) => openRelaySender({ port: relayPort, ...login }),
     [Symbol.asyncDispose]: () => held.disposeAsync(),

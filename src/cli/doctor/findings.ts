@@ -1,8 +1,9 @@
 import { styleText } from 'node:util'
 import { daysLeft, expiryWords } from '../../credentials/index.ts'
-import { type Diagnosis, RESPONSIBLE_NAMES } from '../../diagnosis/index.ts'
+import { waitingSentence } from '../../diagnosis/index.ts'
 import type { Profile } from '../../profiles/index.ts'
 import type { Report } from '../../verification/index.ts'
+import { diagnosisLines } from '../diagnosis-lines.ts'
 
 export type DoctorStatus = 'ok' | 'warning' | 'critical' | 'unknown'
 
@@ -39,7 +40,7 @@ export function judge(examined: readonly Examined[], now: number): Findings {
   const profiles = examined.map(({ profile, report }): Finding => {
     const expiresAt = profile.credential?.expiresAt ?? null
     const soon = expiresAt !== null && daysLeft(expiresAt, now) <= WARNING_DAYS
-    const status = OUTCOME_STATUS[report.outcome]
+    const status = statusOf(report)
     const hasEnded = ENDED_CODES.includes(report.diagnosis?.code ?? '')
     return {
       profile,
@@ -63,6 +64,12 @@ export function judge(examined: readonly Examined[], now: number): Findings {
       })),
     },
   }
+}
+
+/** A change that Microsoft is still spreading is no failure: as in the health of the profile. */
+function statusOf({ outcome, diagnosis }: Report): DoctorStatus {
+  const isWaiting = outcome === 'failed' && typeof diagnosis?.waitingUntil === 'string'
+  return isWaiting ? 'warning' : OUTCOME_STATUS[outcome]
 }
 
 function worst(all: readonly DoctorStatus[]): DoctorStatus {
@@ -90,23 +97,11 @@ export function renderDoctor(findings: Findings, coloured: boolean): string {
       return `  ${mark} ${check.title}${check.evidence === '' ? '' : paint('dim', `  ${check.evidence}`)}`
     }),
     ...(expiry === null ? [] : [`  The ${secretName(profile.credential?.type)} ${expiry}.`]),
-    ...(report.diagnosis === null ? [] : renderDiagnosis(report.diagnosis)),
+    ...(report.diagnosis === null ? [] : ['', ...diagnosisLines(report.diagnosis)]),
     ...report.unproven.map((text) => `  Not proven by this run: ${text}`),
     '',
   ])
   return `${[summary(findings), '', ...lines].join('\n').trimEnd()}\n`
-}
-
-function renderDiagnosis(diagnosis: Diagnosis): readonly string[] {
-  return [
-    '',
-    `  What happened: ${diagnosis.summary}`,
-    `  Why:           ${diagnosis.cause}`,
-    `  Who must act:  ${RESPONSIBLE_NAMES[diagnosis.responsible]}`,
-    `  What to do:    ${diagnosis.remedy}`,
-    ...diagnosis.commands.map(({ text }) => `  > ${text.replaceAll('\n', '\n    ')}`),
-    `  Answer:        ${diagnosis.answer.text.replaceAll('\n', '\n                 ')}`,
-  ]
 }
 
 function secretName(type: string | undefined): string {
@@ -122,7 +117,9 @@ function summary({ status, profiles }: Findings): string {
     .map(({ profile, report, expiry }) => {
       const warned = report.checks.find(({ outcome }) => outcome === 'warning')
       const secret = `The ${secretName(profile.credential?.type)} ${expiry}.`
-      return `${profile.id}: ${report.diagnosis?.summary ?? warned?.evidence ?? secret}`
+      const waiting = report.diagnosis === null ? undefined : waitingSentence(report.diagnosis)
+      const why = report.diagnosis?.summary ?? warned?.evidence ?? secret
+      return [`${profile.id}: ${why}`, waiting].filter((text) => text !== undefined).join(' ')
     })
   const count = `${profiles.length} profile${profiles.length === 1 ? '' : 's'} verified.`
   return [`${status.toUpperCase()}:`, ...reasons, count].join(' ')

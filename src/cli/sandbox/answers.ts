@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
+import { Alert } from '../../alerts/index.ts'
 
 /** The few members of the API's answers that the tour tells about. */
 const ReportAnswer = Type.Object({
@@ -8,7 +9,7 @@ const ReportAnswer = Type.Object({
   ),
 })
 const TestEmailAnswer = Type.Object({ reply: Type.String() })
-const AlertsAnswer = Type.Object({ alerts: Type.Array(Type.Object({ summary: Type.String() })) })
+const AlertsAnswer = Type.Object({ alerts: Type.Array(Alert) })
 
 function reader<Schema extends TSchema>(schema: Schema): (body: unknown) => Static<Schema> {
   return (body) => Value.Parse(schema, body)

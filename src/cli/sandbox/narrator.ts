@@ -9,6 +9,8 @@ export interface Narrator {
   failed(what: string, evidence: string): void
   warned(what: string, evidence?: string): void
   note(text: string): void
+  /** As they are. */
+  lines(texts: readonly string[]): void
   facts(facts: SandboxFacts, profileId: string): void
 }
 
@@ -30,6 +32,7 @@ export function createNarrator(output: Output | null): Narrator {
     failed: (what, evidence) => step(mark('red', '✘', 'fail'), what, evidence),
     warned: (what, evidence) => step(mark('yellow', '!', 'warn'), what, evidence),
     note: (text) => line(`  ${text}`),
+    lines: (texts) => texts.forEach(line),
     facts(facts, profileId) {
       const rows: readonly (readonly [string, string])[] = [
         ['API', `${facts.url}/api/v1`],

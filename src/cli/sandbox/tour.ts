@@ -4,11 +4,8 @@ import type { SandboxTenant } from '../../sandbox/index.ts'
 import { readAlerts, readReport, readTestEmail } from './answers.ts'
 import { type ApiClient, expectOk } from './api-client.ts'
 import type { Narrator } from './narrator.ts'
+import { ERROR_ADDRESS, SANDBOX_PROFILE_ID, sandboxProfile, TEST_RECIPIENT } from './profile.ts'
 
-export const SANDBOX_PROFILE_ID = 'default'
-
-const ERROR_ADDRESS = 'it@contoso.com'
-const TEST_RECIPIENT = 'you@contoso.com'
 /** An inbox that stays empty so long means that the alert will not come. */
 const LONGEST_WAIT_MS = 30_000
 
@@ -75,27 +72,8 @@ async function storeProfile(deps: {
   existing: { status: number; headers: Headers }
 }): Promise<string | null> {
   const { api, tenant, existing } = deps
-  const app = tenant.tenant.state().apps[tenant.clientId]
-  const [secret] = Object.values(app?.secrets ?? {})
-  const expiresAt = secret?.endDateTime ?? null
-  const profile = {
-    id: SANDBOX_PROFILE_ID,
-    senderDisplayName: 'Process Alerts',
-    senderEmailAddress: tenant.mailbox,
-    subjectPrefix: '[Process] ',
-    errorEmailAddress: ERROR_ADDRESS,
-    server: { host: tenant.smtp.host, port: tenant.smtp.port, security: 'starttls' },
-    authentication: {
-      type: 'exchangeOnline',
-      cloud: 'custom',
-      authority: tenant.authority,
-      scope: tenant.exchangeScope,
-      graphUrl: tenant.graphUrl,
-      tenantId: tenant.tenantId,
-      clientId: tenant.clientId,
-      credential: { type: 'clientSecret', value: tenant.clientSecret, expiresAt },
-    },
-  }
+  const profile = sandboxProfile(tenant)
+  const { expiresAt } = profile.authentication.credential
   if (existing.status === 404) expectOk(await api.call('POST', 'profiles', profile))
   else if (existing.status === 200) {
     const seen = { 'if-match': existing.headers.get('etag') ?? '*' }

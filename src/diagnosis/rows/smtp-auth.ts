@@ -261,6 +261,17 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
         remedy:
           'The Exchange administrator compares the ObjectId that Get-ServicePrincipal shows with {objectId}. If it differs or nothing is shown, remove it with Remove-ServicePrincipal and add the service account again; then give it FullAccess again, too.',
       },
+      {
+        when: { registrationKnown: true },
+        causes: [
+          'The service account (service principal) is missing in Exchange Online.',
+          'The service account was created with {registrationObjectId}, the Object ID of the app registration, instead of {objectId}, that of the enterprise application.',
+          '{mailbox} is not a mailbox of this tenant, or is only an alias.',
+          'The token’s right was granted a short time ago and Exchange Online does not know it yet.',
+        ],
+        remedy:
+          'The Exchange administrator adds the service account with the Object ID {objectId}. If Get-ServicePrincipal shows {registrationObjectId} or any other ObjectId for it, remove it with Remove-ServicePrincipal first: it cannot be changed.',
+      },
     ],
   },
   {

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Failure, Outcome } from '../../diagnosis/index.ts'
 import { toIso } from '../../platform/clock.ts'
+import { newId } from '../../platform/ids.ts'
 import { Secret } from '../../platform/secret.ts'
 import { certificateDer } from '../certificate/index.ts'
 import type { CertificateCredential } from '../client-credential.ts'
@@ -71,6 +72,15 @@ export interface GraphClient {
     wanted: { keyId: string; objectId: string | null },
     options?: GraphCallOptions,
   ): Promise<Outcome<null>>
+  /**
+   * Whether a certificate is registered with the application, asked without the permission to read it: a proof of its
+   * key goes with the removal of a key id that nobody has. Changes nothing.
+   */
+  isKeyRegistered(
+    access: GraphAccess,
+    wanted: { credential: CertificateCredential; objectId: string | null },
+    options?: GraphCallOptions,
+  ): Promise<Outcome<boolean>>
 }
 
 export interface AddedPassword {
@@ -86,22 +96,22 @@ export function createGraphClient(deps: GraphClientDeps): GraphClient {
 
   /** Sends with a proof by the application's object id, as documented, and else by its client id. */
   async function askWithProof<T>(
-    access: GraphCertificateAccess,
+    access: GraphAccess,
     options: GraphCallOptions & {
       operation: string
+      signer: CertificateCredential
       action: 'addKey' | 'removeKey'
       objectId: string | null
       content: object
     },
     read: (body: unknown) => T | undefined,
   ): Promise<Outcome<T>> {
-    const { operation, action, objectId, content, signal } = options
+    const { operation, action, objectId, content, signal, signer: credential } = options
     const application =
       objectId === null ? byAppId(access.clientId) : `/${encodeURIComponent(objectId)}`
     const path = `/applications${application}/${action}`
     let outcome: Outcome<T> | undefined
     for (const issuer of objectId === null ? [access.clientId] : [objectId, access.clientId]) {
-      const { credential } = access
       const claims = proofClaims(issuer)
       const now = clock.now()
       // Documented with RS256 and x5t only.
@@ -154,17 +164,33 @@ export function createGraphClient(deps: GraphClientDeps): GraphClient {
       const operation = 'add a certificate'
       return askWithProof(
         access,
-        { operation, action: 'addKey', objectId, content, ...options },
+        { operation, signer: access.credential, action: 'addKey', objectId, content, ...options },
         readKeyBody,
       )
     },
     removeKey(access, { keyId, objectId }, options = {}) {
       const operation = 'remove a certificate'
+      const signer = access.credential
       return askWithProof(
         access,
-        { operation, action: 'removeKey', objectId, content: { keyId }, ...options },
+        { operation, signer, action: 'removeKey', objectId, content: { keyId }, ...options },
         () => null,
       )
+    },
+    async isKeyRegistered(access, { credential: signer, objectId }, options = {}) {
+      const operation = 'look for a certificate'
+      const content = { keyId: newId() }
+      const outcome = await askWithProof(
+        access,
+        { operation, signer, action: 'removeKey', objectId, content, ...options },
+        () => null,
+      )
+      if (outcome.ok) return { ok: true, value: true }
+      const { failure } = outcome
+      if (failure.source !== 'graph') return outcome
+      // The proof is judged first: only who holds a registered key is told that nothing was found.
+      if (failure.status === 400) return { ok: true, value: true }
+      return failure.code.startsWith('Authentication_') ? { ok: true, value: false } : outcome
     },
   }
 }

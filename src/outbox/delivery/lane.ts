@@ -1,11 +1,16 @@
-import { type Diagnosis, diagnose, type Failure } from '../../diagnosis/index.ts'
+import type { Diagnosis, Failure } from '../../diagnosis/index.ts'
 import type { TokenSource } from '../../entra/index.ts'
 import { type Clock, SECOND_MS } from '../../platform/clock.ts'
 import { messageOf, PosternError } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Profile, Profiles } from '../../profiles/index.ts'
 import type { Mailbox, MailboxSlots, SmtpSessions } from '../../smtp/index.ts'
-import { diagnosisContext, type Proof, provenAt } from '../../verification/index.ts'
+import {
+  type Evidence,
+  explainFailure,
+  type Proof,
+  storesSecretId,
+} from '../../verification/index.ts'
 import type { OutboxNews } from '../events.ts'
 import type { Hold, StoredMessage } from '../message.ts'
 import type { ClaimedMessage, OutboxStore } from '../outbox-store.ts'
@@ -52,6 +57,8 @@ export interface DeliveryDeps {
   tokens: TokenSource
   /** What a profile has done before; verification knows. */
   proofOf: (profileId: string) => Proof
+  /** Absent: nobody asks Graph. */
+  evidence?: Evidence | undefined
   clock: Clock
   monotonicMs: () => number
   /** 0 to 1. */
@@ -276,7 +283,7 @@ export function createLane(deps: LaneDeps): Lane {
     const { recipients, putOff } = turns.next(claimed, most)
     const account = budget.reserve(recipients.length)
     const tell = (failure: Failure, servicePrincipalObjectId: string | null) =>
-      explain(profile, failure, servicePrincipalObjectId)
+      explain(profile, failure, { servicePrincipalObjectId, secretLooksLikeId: false })
 
     let carried: Carried
     try {
@@ -291,8 +298,9 @@ export function createLane(deps: LaneDeps): Lane {
     const { lease, servicePrincipalObjectId, serverMessageId } = carried
     if (lease === undefined) ticket.cancel()
     else ticket.done()
+    const secretLooksLikeId = await refusedSecretId(carried, profile)
     const verdict = judge({ claimed, recipients, putOff, ...carried }, (failure) =>
-      tell(failure, servicePrincipalObjectId),
+      explain(profile, failure, { servicePrincipalObjectId, secretLooksLikeId }),
     )
     account(verdict.delivered)
     turns.note(claimed, verdict)
@@ -336,14 +344,16 @@ export function createLane(deps: LaneDeps): Lane {
   function explain(
     profile: Profile,
     failure: Failure,
-    servicePrincipalObjectId: string | null,
+    known: { servicePrincipalObjectId: string | null; secretLooksLikeId: boolean },
   ): Diagnosis {
-    const context = diagnosisContext(profile, {
-      now: clock.now(),
-      servicePrincipalObjectId,
-      provenAt: provenAt(failure, deps.proofOf(profile.id)),
-    })
-    return diagnose(failure, context)
+    const proof = deps.proofOf(profile.id)
+    return explainFailure(deps, failure, { profile, proof, now: clock.now(), ...known })
+  }
+
+  /** Entra refused a secret that has the form of an ID. */
+  async function refusedSecretId({ failure }: Carried, profile: Profile): Promise<boolean> {
+    const isRefusal = failure !== null && 'source' in failure && failure.source === 'entra'
+    return isRefusal && (await storesSecretId(profiles, profile).catch(() => false))
   }
 
   /** Nothing was tried: the settings changed on the way, the store cannot be read, or the agent stops. */

@@ -151,6 +151,30 @@ describe('the mail of an alert', () => {
     )
   })
 
+  it('lists several likely causes in their order, with what is known before and beside them', () => {
+    const likelyCauses = ['It was removed.', 'It was made again.']
+    const cause =
+      'It worked until 10:42. (1) It was removed. (2) It was made again. Such changes take up to 2 hours.'
+    const { text } = mailOf(problemOf({ diagnosis: diagnosisOf('x', { cause, likelyCauses }) }))
+    expect(text).toContain(
+      [
+        'Likely causes, the most probable one first:',
+        'It worked until 10:42.',
+        '(1) It was removed.',
+        '(2) It was made again.',
+        'Such changes take up to 2 hours.',
+      ].join('\n'),
+    )
+    expect(text).not.toContain('Not a failure yet')
+  })
+
+  it('says what waits for Microsoft, and until when', () => {
+    const diagnosis = diagnosisOf('x', { waitingUntil: '2026-11-23T11:41:20.000Z' })
+    expect(mailOf(problemOf({ diagnosis })).text).toContain(
+      'Not a failure yet:\nWaiting for Microsoft, usually done by 2026-11-23 11:42 UTC.',
+    )
+  })
+
   it('offers no end of the reminders where the days themselves remind', () => {
     const { text } = mailOf(problemOf({ kind: 'credentialExpiring', diagnosis: null }))
     expect(text).not.toContain('reminders')

@@ -5,10 +5,15 @@ import {
   createCredentialStaging,
 } from '../../../src/credentials/index.ts'
 import type { Failure, Outcome } from '../../../src/diagnosis/index.ts'
-import type { GraphClient } from '../../../src/entra/index.ts'
+import {
+  certificateFactsOf,
+  createSelfSignedCertificate,
+  type GraphClient,
+} from '../../../src/entra/index.ts'
 import { DAY_MS, MINUTE_MS } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/platform/secret.ts'
 import type { CredentialProof } from '../../../src/verification/index.ts'
+import { createFakeClock } from '../../support/clock.ts'
 import { ALICE, createRig, exchangeOnline, profileInput, type Rig } from '../profiles/harness.ts'
 import { reportOf, WRONG } from './staging-bench.ts'
 
@@ -22,9 +27,21 @@ interface Listed {
   readonly endsAt: number
 }
 
-/** The application's secrets as Entra keeps them; they outlive Postern's process. */
+interface ListedKey {
+  readonly keyId: string
+  readonly thumbprint: string
+  readonly startsAt: number
+  readonly endsAt: number
+}
+
+/** The application's secrets and certificates as Entra keeps them; they outlive Postern's process. */
 export interface Directory {
   secrets: Listed[]
+  keys: ListedKey[]
+  /** Whether the application may read its own registration. */
+  mayRead: boolean
+  /** The last so many keys are not listed yet. */
+  unlisted: number
   /** Refuses addPassword. */
   refuse: ((days: number) => Failure | undefined) | undefined
   /** Takes a new secret at the token endpoint. */
@@ -52,6 +69,14 @@ export interface RenewalBench extends AsyncDisposable {
 
 export const DEAD = new Error('the process ended here')
 
+/** What the profile of the certificate tests begins with: it ends in ten days. */
+export const FIRST_PAIR = await createSelfSignedCertificate({
+  commonName: 'first',
+  days: 10,
+  keyBits: 2048,
+  clock: createFakeClock(),
+})
+
 export function graphFailure(status: number, code: string): Failure {
   const message = `${code}: refused.`
   const answer = { code, message, requestId: null, retryAfterMs: null, status }
@@ -66,6 +91,12 @@ export function renewing(changes: Record<string, unknown> = {}) {
       ...changes,
     }),
   })
+}
+
+export function renewingCertificate(changes: Record<string, unknown> = {}) {
+  const { certificate, privateKey } = FIRST_PAIR
+  const credential = { type: 'certificate', certificate, privateKey: privateKey.reveal() }
+  return renewing({ credential, ...changes })
 }
 
 export async function createRenewalBench(
@@ -97,16 +128,54 @@ export async function createRenewalBench(
   }
 
   const ok = <T>(value: T): Outcome<T> => ({ ok: true, value })
-  const graph: Pick<GraphClient, 'addPassword' | 'readApplication' | 'removePassword'> = {
+  const isRegistered = (certificate: string) => {
+    const thumbprint = certificateFactsOf(certificate)?.thumbprint
+    return directory.keys.some((key) => key.thumbprint === thumbprint)
+  }
+  /** What a proof with a key that is not registered gets. */
+  const noProof: Outcome<never> = {
+    ok: false,
+    failure: graphFailure(401, 'Authentication_MissingOrMalformed'),
+  }
+  const graph: Omit<GraphClient, 'readServicePrincipal' | 'hasSmtpConsent'> = {
     async readApplication() {
       point()
+      if (!directory.mayRead) {
+        return { ok: false, failure: graphFailure(403, 'Authorization_RequestDenied') }
+      }
+      const { keys, secrets, unlisted } = directory
       return ok({
         objectId: 'object',
         clientId: 'client',
         displayName: 'app',
-        keyCredentials: [],
-        passwordCredentials: directory.secrets.map(shown),
+        keyCredentials: keys.slice(0, keys.length - unlisted).map(shownKey),
+        passwordCredentials: secrets.slice(0, secrets.length - unlisted).map(shown),
       })
+    },
+    addKey: ({ credential }, { certificate }) =>
+      lasting(async () => {
+        const now = clock.now()
+        if (!isRegistered(credential.certificate)) return noProof
+        const { notAfter, thumbprint } = certificateFactsOf(certificate) ?? {}
+        const endsAt = notAfter ?? 0
+        const failure = directory.refuse?.(Math.round((endsAt - now) / DAY_MS))
+        if (failure !== undefined) return { ok: false, failure }
+        directory.added++
+        const keyId = `key-${directory.added}`
+        const key = { keyId, thumbprint: thumbprint ?? '', startsAt: now, endsAt }
+        directory.keys.push(key)
+        return ok(shownKey(key))
+      }),
+    removeKey: ({ credential }, { keyId }) =>
+      lasting(async () => {
+        if (!isRegistered(credential.certificate)) return noProof
+        if (!directory.keys.some((key) => key.keyId === keyId)) return notFound
+        directory.keys = directory.keys.filter((key) => key.keyId !== keyId)
+        return ok(null)
+      }),
+    async isKeyRegistered(_access, { credential }) {
+      point()
+      return ok(isRegistered(credential.certificate))
     },
     addPassword: (_access, { displayName, endsAt }) =>
       lasting(async () => {
@@ -123,6 +192,7 @@ export async function createRenewalBench(
       }),
     removePassword: (_access, keyId) =>
       lasting(async () => {
+        if (!directory.secrets.some((secret) => secret.keyId === keyId)) return notFound
         directory.secrets = directory.secrets.filter((secret) => secret.keyId !== keyId)
         return ok(null)
       }),
@@ -130,8 +200,10 @@ export async function createRenewalBench(
   const proof: CredentialProof = {
     async prove(profileId, { opened: credential }) {
       point()
-      const value = credential.type === 'certificate' ? '' : credential.value.reveal()
-      const known = directory.secrets.some((secret) => secret.value === value)
+      const known =
+        credential.type === 'certificate'
+          ? isRegistered(credential.certificate)
+          : directory.secrets.some((secret) => secret.value === credential.value.reveal())
       return reportOf(profileId, known && directory.acceptsNew ? 'ok' : WRONG)
     },
   }
@@ -161,6 +233,7 @@ export async function createRenewalBench(
     clock,
     log,
     events,
+    allowCustomCloud: false,
   })
   let isRunning = true
   const stop = async () => {
@@ -204,7 +277,23 @@ function createDirectory(now: number): Directory {
   const endsAt = now + 10 * DAY_MS
   const startsAt = now - 100 * DAY_MS
   const first = { keyId: 'first', displayName: 'smtp', value: FIRST_SECRET, startsAt, endsAt }
-  return { secrets: [first], refuse: undefined, acceptsNew: true, added: 0 }
+  const thumbprint = certificateFactsOf(FIRST_PAIR.certificate)?.thumbprint ?? ''
+  const keys = [{ keyId: 'first', thumbprint, startsAt, endsAt }]
+  return {
+    secrets: [first],
+    keys,
+    mayRead: true,
+    unlisted: 0,
+    refuse: undefined,
+    acceptsNew: true,
+    added: 0,
+  }
+}
+
+const notFound: Outcome<never> = { ok: false, failure: graphFailure(400, 'Request_BadRequest') }
+
+function shownKey(key: ListedKey) {
+  return { ...key, type: 'certificate' as const, displayName: '' }
 }
 
 function shown({ value, ...secret }: Listed) {

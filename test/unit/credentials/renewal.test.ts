@@ -152,7 +152,7 @@ describe('Renewal', () => {
     expect(listed(bench)).toEqual(['first', 'key-1'])
     expect(await bench.renewal.latest('default')).toMatchObject({
       step: 'removed',
-      error: 'another profile uses the former secret',
+      error: 'another profile uses the former client secret',
     })
   })
 
@@ -216,6 +216,58 @@ describe('Renewal', () => {
 })
 
 describe('A renewal that is cut short', () => {
+  it('goes on at once after a restart, without waiting for a turn', async () => {
+    await using bench = await createRenewalBench()
+    bench.directory.refuse = () => {
+      bench.interruption.happened = true
+      return undefined
+    }
+    await bench.pass(0)
+    expect(listed(bench)).toEqual(['first', 'key-1'])
+    await using again = await bench.restart()
+    again.directory.refuse = undefined
+    await again.renewal.run()
+    expect(listed(again)).toEqual(['first', 'key-2'])
+    expect((await again.renewal.latest('default'))?.keyId).toBe('key-2')
+  })
+
+  it('removes what Entra lists only later, too', async () => {
+    await using bench = await createRenewalBench()
+    bench.directory.refuse = () => {
+      bench.interruption.happened = true
+      return undefined
+    }
+    await bench.pass(0)
+    await using again = await bench.restart()
+    again.directory.refuse = undefined
+    again.directory.unlisted = 1
+    await again.renewal.run()
+    expect(listed(again)).toEqual(['first', 'key-1', 'key-2'])
+    again.directory.unlisted = 0
+    await again.pass(10 * MINUTE_MS)
+    expect(listed(again)).toEqual(['first', 'key-2'])
+    expect(states(again)).toEqual(['active N02', 'fallback Abc'])
+  })
+
+  it('removes it also when no second one may be added', async () => {
+    await using bench = await createRenewalBench()
+    bench.directory.refuse = () => {
+      bench.interruption.happened = true
+      return undefined
+    }
+    await bench.pass(0)
+    await using again = await bench.restart()
+    again.directory.refuse = () => graphFailure(403, 'Authorization_RequestDenied')
+    again.directory.unlisted = 1
+    await again.renewal.run()
+    expect(listed(again)).toEqual(['first', 'key-1'])
+    again.directory.unlisted = 0
+    await again.pass(10 * MINUTE_MS)
+    expect(listed(again)).toEqual(['first'])
+    expect(again.failures).toEqual(['graph_permission_missing'])
+    expect((await again.renewal.latest('default'))?.step).toBe('failed')
+  })
+
   /** Each point at which the process may end, found by going on until none is left. */
   it('at any point leaves a working credential and, in the end, no secret too many', async () => {
     let points = 0

@@ -11,7 +11,6 @@ import {
   createTokenSource,
   type TokenSource,
 } from '../../../src/entra/index.ts'
-import { type Clock, systemClock } from '../../../src/platform/clock.ts'
 import { createEventBus } from '../../../src/platform/events.ts'
 import { createTrust } from '../../../src/platform/trust.ts'
 import type { SandboxTenant } from '../../../src/sandbox/index.ts'
@@ -23,6 +22,7 @@ import {
   type VerificationEvents,
 } from '../../../src/verification/index.ts'
 import { profileFor } from '../../support/agent.ts'
+import type { MovableClock } from '../../support/movable-clock.ts'
 import { ALICE, createRig, type Rig } from '../profiles/harness.ts'
 
 const TIMEOUTS = { connectMs: 5_000, greetingMs: 5_000, commandMs: 5_000, dataMs: 5_000 }
@@ -36,21 +36,20 @@ export interface TenantBench extends AsyncDisposable {
   readonly renewal: CredentialRenewal
 }
 
-/** Profiles, proof and mailer over real sockets against a simulated tenant; time is the machine's but for `clock`. */
+/** Profiles, proof and mailer over real sockets against a simulated tenant with the same clock. */
 export async function createTenantBench(
   sandbox: SandboxTenant,
-  options: { clock?: Clock } = {},
+  clock: MovableClock,
 ): Promise<TenantBench> {
   await using opened = new AsyncDisposableStack()
   const rig = opened.use(await createRig({ allowCustomCloud: true }))
-  const { clock = systemClock } = options
   rig.clock.set(clock.now())
   await rig.profiles.create(profileFor(sandbox), ALICE)
   const { log } = rig.captured
   const { profiles } = rig
   const trust = createTrust({ extraCaPem: sandbox.caPem })
   const transport = opened.use(createEntraTransport({ trust, clock, timeoutMs: 5_000 }))
-  const tokens = createTokenSource({ transport, clock, log })
+  const tokens = createTokenSource({ transport, clock, log, monotonicMs: clock.monotonicMs })
   const smtp = createSmtpClient({ trust, clock, log, hostname: 'localhost', timeouts: TIMEOUTS })
   // The settings have worked before, so nothing of them is spreading.
   const proofOf = () => ({ lastSucceededAt: clock.now(), lastDeliveredAt: clock.now() })
@@ -74,6 +73,7 @@ export async function createTenantBench(
       clock,
       log,
       events,
+      allowCustomCloud: true,
     }),
   )
   const held = opened.move()

@@ -7,6 +7,7 @@ import {
 } from '../../../src/diagnosis/index.ts'
 import { claims, contextWith, entra, graph, NOW, OBJECT_ID, SUFFIX, smtp } from './samples.ts'
 
+const REGISTRATION = '3e81c5f7-9d24-4b6a-a0c3-71f5e2d8964b'
 const WORKED_UNTIL = globalThis.Date.parse('2026-11-22T10:42:59Z')
 const WRONG_SECRET = entra(7000215, 'Invalid client secret provided.')
 const REFUSED = smtp(`535 5.7.3 Authentication unsuccessful ${SUFFIX}`)
@@ -107,9 +108,28 @@ describe('a refused secret', () => {
   ] as const)(
     'with Graph’s word “%s” and worked until %j: %s',
     (storedSecret, workedUntil, words) => {
-      expect(first({ graph: { storedSecret }, workedUntil })).toContain(words)
+      expect(
+        first({ graph: { registrationObjectId: REGISTRATION, storedSecret }, workedUntil }),
+      ).toContain(words)
     },
   )
+})
+
+describe('a refused login, when Graph has told the Object ID of the app registration', () => {
+  const graph = { registrationObjectId: REGISTRATION }
+
+  it('names the ID that was probably copied, and the right one', () => {
+    const { code, likelyCauses, remedy } = seen(REFUSED, { graph })
+    expect(code).toBe('service_principal_not_accepted')
+    expect(likelyCauses[1]).toContain(`created with ${REGISTRATION}, the Object ID of the app reg`)
+    expect(likelyCauses[1]).toContain(`instead of ${OBJECT_ID}`)
+    expect(remedy).toContain(`Get-ServicePrincipal shows ${REGISTRATION}`)
+  })
+
+  it('is still a change on Microsoft’s side when it worked before', () => {
+    const { likelyCauses } = seen(REFUSED, { graph, workedUntil: WORKED_UNTIL })
+    expect(likelyCauses[0]).toContain('was removed')
+  })
 })
 
 describe('waiting for Microsoft', () => {

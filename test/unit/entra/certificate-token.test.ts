@@ -60,9 +60,17 @@ describe('a token request with a certificate', () => {
     })
   })
 
-  test('falls back to x5t once where the tenant knows the key only by that', async () => {
+  test('falls back to x5t, 30 s later, where the tenant knows the key only by that', async () => {
     await using entra = await start([NOT_FOUND(), issued(), issued()])
-    expect((await entra.source.acquire(entra.request)).ok).toBe(true)
+    const outcome = entra.source.acquire(entra.request)
+    await entra.clock.untilSleeping()
+    // Whoever asks meanwhile waits for the other half of the answer, too.
+    const second = entra.source.acquire(entra.request)
+    await entra.clock.advance(29_999)
+    expect(entra.server.requests).toHaveLength(1)
+    await entra.clock.advance(1)
+    expect((await outcome).ok && (await second).ok).toBe(true)
+    expect(entra.server.requests).toHaveLength(2)
     expect(decodeProtectedHeader(entra.assertions()[1] ?? '')).toEqual({
       alg: 'RS256',
       typ: 'JWT',
@@ -75,13 +83,30 @@ describe('a token request with a certificate', () => {
   })
 
   test('falls back too where x5t#S256 is not understood', async () => {
-    await using entra = await start([refusal(50027), issued()])
-    expect((await entra.source.acquire(entra.request)).ok).toBe(true)
+    await using entra = await start([refusal(50027, { error: 'invalid_request' }), issued()])
+    const outcome = entra.source.acquire(entra.request)
+    await entra.clock.untilSleeping()
+    await entra.clock.advance(30_000)
+    expect((await outcome).ok).toBe(true)
+  })
+
+  test('does not wait for the other half when the caller leaves', async () => {
+    await using entra = await start([NOT_FOUND()])
+    const leaving = new AbortController()
+    const outcome = entra.source.acquire(entra.request, { signal: leaving.signal })
+    await entra.clock.untilSleeping()
+    leaving.abort(new Error('gone'))
+    await expect(outcome).rejects.toThrow('gone')
+    expect(entra.clock.sleepers).toBe(0)
   })
 
   test('does not ask more often while the certificate is not uploaded', async () => {
     await using entra = await start([NOT_FOUND(), NOT_FOUND(), NOT_FOUND(), NOT_FOUND(), issued()])
-    expect((await entra.source.acquire(entra.request)).ok).toBe(false)
+    const outcome = entra.source.acquire(entra.request)
+    await entra.clock.untilSleeping()
+    expect(entra.server.requests).toHaveLength(1)
+    await entra.clock.advance(30_000)
+    expect((await outcome).ok).toBe(false)
     expect(entra.server.requests).toHaveLength(2)
     for (const count of [3, 4, 5]) {
       await entra.clock.advance(30_000)

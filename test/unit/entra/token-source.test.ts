@@ -201,11 +201,86 @@ describe('after a refusal', () => {
     expect(patient).toMatchObject({ ok: false, failure: { retryAfterMs: 31_000 } })
   })
 
-  test('another secret of the application may be tried at once', async () => {
+  test('another secret of the application keeps the distance, and is not refused itself', async () => {
     await using entra = await startEntra({ answers: [refusal(7000215), issued()] })
     await entra.source.acquire(entra.request)
     const other = { ...entra.request, credential: clientSecret('another-secret') }
-    expect((await entra.source.acquire(other)).ok).toBe(true)
+    const outcome = entra.source.acquire(other)
+    await entra.clock.untilSleeping()
+    await entra.clock.advance(29_999)
+    expect(entra.server.requests).toHaveLength(1)
+    await entra.clock.advance(1)
+    expect((await outcome).ok).toBe(true)
+  })
+
+  test('several credentials of the application take turns, 30 s apart, until none is refused', async () => {
+    const wrong = () => refusal(7000215)
+    const answers = [issued(), wrong(), issued(), wrong(), issued(), issued(), issued()]
+    await using entra = await startEntra({ answers })
+    const { clock, source, server, request } = entra
+    const other = { ...request, credential: clientSecret('another-secret') }
+    const graph = { ...request, resource: 'graph' } as const
+    expect((await source.acquire(request)).ok).toBe(true)
+    expect((await source.acquire(other)).ok).toBe(false)
+    const waiting = [
+      source.acquire(request, { fresh: true }),
+      source.acquire(other, { patient: true }),
+      source.acquire(graph),
+    ]
+    for (const count of [2, 3, 4]) {
+      expect(server.requests).toHaveLength(count)
+      await clock.untilSleeping(5 - count)
+      await clock.advance(30_000)
+      await server.untilRequests(count + 1)
+      await clock.advance(0)
+    }
+    expect((await Promise.all(waiting)).map(({ ok }) => ok)).toEqual([true, false, true])
+    // It works now: nobody has to wait for it any more.
+    await clock.advance(30_000)
+    expect((await source.acquire(other)).ok).toBe(true)
+    expect((await source.acquire(request, { fresh: true })).ok).toBe(true)
+    expect(server.requests).toHaveLength(7)
+  })
+
+  test('a remembered token is served meanwhile', async () => {
+    await using entra = await startEntra({ answers: [issued(), refusal(7000215)] })
+    await entra.source.acquire(entra.request)
+    await entra.clock.advance(2_900_000)
+    await entra.source.acquire({ ...entra.request, credential: clientSecret('another-secret') })
+    expect(await entra.source.acquire(entra.request)).toMatchObject({
+      ok: true,
+      trace: { fromCache: true },
+    })
+    expect(entra.server.requests).toHaveLength(2)
+  })
+
+  test('what Entra says of a secret holds for every resource', async () => {
+    await using entra = await startEntra({ answers: [refusal(7000215)] })
+    await entra.source.acquire({ ...entra.request, resource: 'graph' })
+    expect(await entra.source.acquire(entra.request)).toMatchObject({
+      failure: { codes: [7000215], retryAfterMs: 30_000 },
+      trace: { fromCache: true },
+    })
+  })
+
+  test('a pause that Entra asks for holds for who was already waiting for the turn', async () => {
+    const busy = { ...refusal(90055, { status: 429 }), headers: { 'retry-after': '300' } }
+    await using entra = await startEntra({ answers: [busy] })
+    const other = { ...entra.request, credential: clientSecret('another-secret') }
+    const outcomes = [entra.source.acquire(entra.request), entra.source.acquire(other)]
+    for (const { ok } of await Promise.all(outcomes)) expect(ok).toBe(false)
+    expect(entra.server.requests).toHaveLength(1)
+  })
+
+  test('dropping the application keeps the distance while another credential of it works', async () => {
+    await using entra = await startEntra({ answers: [issued(), refusal(7000215), issued()] })
+    await entra.source.acquire(entra.request)
+    await entra.source.acquire({ ...entra.request, credential: clientSecret('another-secret') })
+    entra.source.drop(entra.request.tenantId, entra.request.clientId)
+    const outcome = entra.source.acquire(entra.request)
+    await entra.clock.untilSleeping()
+    await entra.clock.advance(30_000)
+    expect((await outcome).ok).toBe(true)
   })
 
   test('dropping the application ends its cool-down', async () => {

@@ -5,7 +5,7 @@ import { createEventBus } from '../../../src/platform/events.ts'
 import { createLogger } from '../../../src/platform/logger.ts'
 import type { Profile } from '../../../src/profiles/profile.ts'
 import { createMetrics, createStatusBoard, type StatusEvents } from '../../../src/status/index.ts'
-import type { Health, NetworkProblem } from '../../../src/verification/index.ts'
+import type { Health, LastTestEmail, NetworkProblem } from '../../../src/verification/index.ts'
 import { createFakeClock } from '../../support/clock.ts'
 import {
   at,
@@ -29,6 +29,7 @@ function bench(profiles: readonly Profile[] = [profileOf('default')]) {
     syncProblems: [] as readonly string[],
     queue: { queued: 0, held: 0, oldestAcceptedAt: null } as QueueCounts,
     holds: [] as readonly Hold[],
+    testEmail: undefined as LastTestEmail | undefined,
   }
   const board = createStatusBoard({
     profiles: { list: () => profiles },
@@ -47,6 +48,7 @@ function bench(profiles: readonly Profile[] = [profileOf('default')]) {
       }),
       networkProblem: () => state.network,
     },
+    testEmails: { lastOf: () => state.testEmail },
     alerts: {
       summaryOf: (profileId) => state.alerts.get(profileId) ?? QUIET,
       hasIndependentPath: () => false,
@@ -121,6 +123,21 @@ describe('the status', () => {
       status: 'failing',
       problems: ['postern.yaml:1:1: no'],
       profiles: [{ health: 'failing', problem: { code: 'smtp_connect_failed' } }],
+    })
+  })
+
+  it('shows what became of the last test email, at once and without judging the profile by it', () => {
+    const { board, events, state } = bench()
+    expect(board.current().profiles[0]?.lastTestEmail).toBeNull()
+    const sent = { recipient: 'it@contoso.com', at: START, reply: null }
+    state.testEmail = { ...sent, diagnosis: networkDiagnosis() }
+    events.emit('test_email.ended', { profileId: 'default', ...state.testEmail })
+    const { code, summary } = networkDiagnosis()
+    expect(board.current()).toMatchObject({
+      status: 'ok',
+      profiles: [
+        { lastTestEmail: { at: '2026-11-23T10:00:00.000Z', outcome: 'refused', code, summary } },
+      ],
     })
   })
 

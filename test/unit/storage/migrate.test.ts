@@ -6,7 +6,13 @@ import { migrate, schemaVersion } from '../../../src/storage/migrate.ts'
 const migrations = readMigrations()
 
 /** One filled row for every table, by the migration that made it; later migrations must keep it. */
-const FILLED: readonly { upTo: number; table: string; insert: string }[] = [
+const FILLED: readonly {
+  upTo: number
+  table: string
+  insert: string
+  /** From a later migration on. */
+  changed?: { from: number; insert: string }
+}[] = [
   {
     upTo: 1,
     table: 'api_token',
@@ -54,6 +60,15 @@ const FILLED: readonly { upTo: number; table: string; insert: string }[] = [
     upTo: 8,
     table: 'credential_renewal',
     insert: `insert into credential_renewal values ('w','p','active','k','f',1,2,3,null)`,
+    changed: {
+      from: 9,
+      insert: `insert into credential_renewal values ('w','p','p','certificate','active','k','A1','f','B2','sealed',1,1,2,3,null)`,
+    },
+  },
+  {
+    upTo: 10,
+    table: 'test_email',
+    insert: `insert into test_email values ('p','it@contoso.com',1,null,'{}')`,
   },
   {
     upTo: 11,
@@ -99,7 +114,9 @@ test.each(migrations.map(({ number, name }) => ({ number, name })))(
     sqlite.pragma('foreign_keys = ON')
     migrate(sqlite, migrations.slice(0, number))
     const filled = FILLED.filter(({ upTo }) => upTo <= number)
-    for (const { insert } of filled) sqlite.exec(insert)
+    for (const { insert, changed } of filled) {
+      sqlite.exec(changed !== undefined && changed.from <= number ? changed.insert : insert)
+    }
     const rows = (table: string) => sqlite.prepare(`select * from ${table}`).all()
     const before = filled.map(({ table }) => rows(table))
 

@@ -25,6 +25,7 @@ import type {
 import type { SmtpClient, SmtpProbe, SmtpProbeStep } from '../../../src/smtp/index.ts'
 import { openStorage } from '../../../src/storage/index.ts'
 import {
+  createTestEmailOutcomes,
   createVerification,
   type VerificationConfig,
   type VerificationEvents,
@@ -371,6 +372,7 @@ export async function startBench(
     'network.failing': [],
     'network.recovered': [],
     'message.delivered': [],
+    'test_email.ended': [],
   }
   events.on(
     'verification.completed',
@@ -382,7 +384,8 @@ export async function startBench(
   events.on('message.delivered', (payload) => void news['message.delivered'].push(payload))
 
   const config = { ...DEFAULTS, ...options.config }
-  const deps = { profiles, tokens, smtp, storage, clock, log, events, config }
+  const outcomes = opened.use(await createTestEmailOutcomes({ storage, log, events }))
+  const deps = { outcomes, profiles, tokens, smtp, storage, clock, log, events, config }
   const identity = { version: '1.2.3', hostname: 'gate.example' }
   const start = (other: { smtp?: SmtpClient } = {}) =>
     createVerification({ ...deps, ...identity, ...other })
