@@ -257,12 +257,26 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       events,
     }),
   )
+  const relay = opened.use(
+    createRelay({
+      outbox,
+      profiles,
+      clients,
+      clock,
+      log: part('relay'),
+      events,
+      config: config.relay,
+      dataDir: config.dataDir,
+      hostname: config.relay.name ?? hostname(),
+    }),
+  )
   const board = createStatusBoard({
     profiles,
     verification,
     testEmails,
     alerts,
     outbox,
+    relay,
     syncProblems: () => provisioning.status().problems,
     events,
     clock,
@@ -281,20 +295,6 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
     hostname: hostname(),
     stop: stop.signal,
   })
-
-  const relay = opened.use(
-    createRelay({
-      outbox,
-      profiles,
-      clients,
-      clock,
-      log: part('relay'),
-      events,
-      config: config.relay,
-      dataDir: config.dataDir,
-      hostname: config.relay.name ?? hostname(),
-    }),
-  )
 
   let listening = false
   const http = createHttpServer({
@@ -338,6 +338,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
       audit: access.audit,
       clock,
       stop: stop.signal,
+      limitBytes: config.messages.maxBytes,
     },
     { version, publicUrl: config.http.publicUrl },
   )

@@ -6,7 +6,8 @@ import { pathToFileURL } from 'node:url'
 import { systemClock } from '../../src/platform/clock.ts'
 import { AGENT, agentEnvironment, whenReady } from '../agent-process.ts'
 import { type Child, ROOT, startChild } from '../child.ts'
-import { type DataFolder, exchangeOnlineProfile, prepareDataFolder } from '../data-folder.ts'
+import { exchangeOnlineProfile, prepareDataFolder } from '../data-folder.ts'
+import { freePort } from '../free-port.ts'
 import { residentMb } from '../process-usage.ts'
 import { digits, type Figure, type Measure, type Say } from '../report.ts'
 import { median } from '../statistics.ts'
@@ -25,9 +26,14 @@ export const start: Measure = {
       profiles: Array.from({ length: PROFILES }, (_, index) => exchangeOnlineProfile(index, 200)),
       scope: 'monitor',
     })
-    const packages = await startUpPackages(folder)
+    const environment = {
+      ...agentEnvironment(folder),
+      // With the relay open, as it is by default.
+      POSTERN_RELAY_PORT: String(await freePort()),
+    }
+    const packages = await startUpPackages(environment)
     say(`the agent imports ${packages.join(', ')}`)
-    const startAgent = () => startChild(AGENT, agentEnvironment(folder))
+    const startAgent = () => startChild(AGENT, environment)
     const startBare = () =>
       startChild(['bench/processes/bare-start.mjs', ...packages], { NODE_ENV: 'production' })
     return [
@@ -98,11 +104,13 @@ async function restingMemory(
 }
 
 /** The packages that the agent's own files import until it is ready, as it really happens. */
-async function startUpPackages(folder: DataFolder): Promise<readonly string[]> {
+async function startUpPackages(
+  environment: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
   const place = mkdtempSync(join(tmpdir(), 'postern-bench-imports-'))
   const file = join(place, 'imports')
   const child = startChild(['--import', './bench/processes/record-imports.mjs', ...AGENT], {
-    ...agentEnvironment(folder),
+    ...environment,
     BENCH_IMPORTS_FILE: file,
     BENCH_DIST_URL: pathToFileURL(join(ROOT, 'dist/')).href,
   })

@@ -71,14 +71,26 @@ const WORDS = {
   },
 } as const satisfies Record<AlertKind, Words>
 
+/** The alert about the mail of removed profiles belongs to none. */
+const ORPHANED: Words = {
+  again: () => 'no mail of a removed profile waits any more',
+  was: asSummary,
+  now: 'it is over now',
+}
+
+function wordsOf({ kind, profileId }: Ended): Words {
+  const isMail = kind === 'mailHeld' || kind === 'failuresUntold'
+  return isMail && profileId === null ? ORPHANED : WORDS[kind]
+}
+
 /** `profile “default” can send mail again` */
-export function againWords({ kind, profileId }: Ended): string {
-  return WORDS[kind].again(nameOf(profileId))
+export function againWords(alert: Ended): string {
+  return wordsOf(alert).again(nameOf(alert.profileId))
 }
 
 /** For those who could not be told in time. */
 export function missedLines(alert: Ended, from: string, to: string): readonly string[] {
-  const { was, now } = WORDS[alert.kind]
+  const { was, now } = wordsOf(alert)
   return [
     `${was(nameOf(alert.profileId), alert.summary)} from ${from} to ${to}.`,
     `This could not be mailed before; ${now}.`,

@@ -19,6 +19,7 @@
  * what became of it. What happened before an alert could open is found again by the rules, which judge the present
  * state, holds among it, when they start, and each minute what only time brings about.
  */
+
 export type {
   AlertConfig,
   AlertEvents,
@@ -30,6 +31,7 @@ export type {
 } from './alerts.ts'
 export { Alert, AlertKind, SilenceInput } from './api.ts'
 export { type AlertsDeps, createAlerts } from './create-alerts.ts'
+export { orphanedSummary } from './mail-orphaned.ts'
 export { networkSummary, type SettingsFileRefused } from './problems.ts'
 export { ALERTS_TAG, alertRoutes } from './routes.ts'
 export {

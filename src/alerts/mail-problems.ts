@@ -172,11 +172,11 @@ export function untoldProblem(
 
 const WHERE_TO_READ = 'GET /api/v1/messages lists what failed, with the answers of the server.'
 
-function messages(count: number): string {
+export function messages(count: number): string {
   return count === 1 ? '1 message' : `${count} messages`
 }
 
 /** `2026-11-23 10:42 UTC` */
-function minute(at: number): string {
+export function minute(at: number): string {
   return `${toIso(at).slice(0, 16).replace('T', ' ')} UTC`
 }

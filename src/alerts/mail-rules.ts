@@ -6,6 +6,7 @@ import type { Profile, ProfileEvents, Profiles } from '../profiles/index.ts'
 import type { Health, Verification } from '../verification/index.ts'
 import type { Alerts } from './alerts.ts'
 import type { Alert } from './api.ts'
+import { createOrphanRules } from './mail-orphaned.ts'
 import {
   dailyLimitOf,
   dailyLimitProblem,
@@ -23,7 +24,7 @@ export interface MailRulesDeps {
   alerts: Alerts
   profiles: Pick<Profiles, 'list' | 'find'>
   verification: Pick<Verification, 'networkProblem'>
-  outbox: Pick<Outbox, 'queueOf' | 'holdsOf' | 'list'>
+  outbox: Pick<Outbox, 'queueOf' | 'holdsOf' | 'orphaned' | 'list'>
   clock: Clock
   events: EventBus<OutboxEvents & NotifierEvents & ProfileEvents>
   /** One judgement after the other, with those about verification and credentials. */
@@ -52,6 +53,7 @@ const MOST_OPEN = 20
 
 export function createMailRules(deps: MailRulesDeps): MailRules {
   const { alerts, profiles, verification, outbox, clock, events, inTurn } = deps
+  const orphans = createOrphanRules(deps)
   const stop = new AbortController()
   /** Until when a mailbox has used up its day. */
   const usedUp = new Map<string, number>()
@@ -141,6 +143,7 @@ export function createMailRules(deps: MailRulesDeps): MailRules {
       if (queued + held === 0 && alerts.summaryOf(id).open === 0) continue
       await inTurn(() => ofProfile(id, refresh)).catch(() => {})
     }
+    await inTurn(orphans.judge).catch(() => {})
   }
 
   /** Only what is open is judged by a health that may be old: what was overcome since must not open now. */
@@ -210,6 +213,7 @@ export function createMailRules(deps: MailRulesDeps): MailRules {
     async [Symbol.asyncDispose]() {
       stop.abort()
       for (const end of subscriptions) end()
+      orphans[Symbol.dispose]()
       await loop
     },
   }

@@ -200,7 +200,7 @@ export function renewalProblem(
 ): Problem {
   return {
     ...replacementProblem(profile),
-    summary: `The client secret of profile “${profile.id}” could not be renewed.`,
+    summary: `The credential of profile “${profile.id}” could not be renewed.`,
     diagnosis: news.diagnosis,
     details: [news.detail],
   }

@@ -40,7 +40,7 @@ export interface AlertRulesDeps {
   alerts: Alerts
   profiles: Pick<Profiles, 'list' | 'find'>
   verification: Pick<Verification, 'healthOf' | 'networkProblem'>
-  outbox: Pick<Outbox, 'queueOf' | 'holdsOf' | 'list'>
+  outbox: Pick<Outbox, 'queueOf' | 'holdsOf' | 'orphaned' | 'list'>
   clock: Clock
   events: EventBus<
     ProfileEvents &

@@ -4,6 +4,8 @@ import type { Arguments, CliContext, CommandSpec } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { EXIT_CODE_OF, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './exit-codes.ts'
 import { renderHelp, renderOverview } from './help.ts'
+import { optionSentence } from './option-words.ts'
+import { terminalText } from './terminal-text.ts'
 
 /** Under the name of another program, such as a link called sendmail, Postern is that program. */
 export function commandLineFor(program: string, argv: readonly string[]): readonly string[] {
@@ -23,7 +25,7 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
   )
   if (command === undefined) {
     context.stderr.write(
-      `postern: there is no command "${name}". Commands: ${COMMANDS.map((c) => c.name).join(', ')}. Try postern --help.\n`,
+      `postern: there is no command "${terminalText(name)}". Commands: ${COMMANDS.map((c) => c.name).join(', ')}. Try postern --help.\n`,
     )
     return EXIT_USAGE
   }
@@ -33,14 +35,16 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
   }
   const args = parse(command, rest)
   if (typeof args === 'string') {
-    context.stderr.write(`postern ${command.name}: ${args}. Try postern ${command.name} --help.\n`)
+    context.stderr.write(
+      `postern ${command.name}: ${terminalText(args)}. Try postern ${command.name} --help.\n`,
+    )
     return command.errorExitCode ?? EXIT_USAGE
   }
   try {
     const { run } = await command.load()
     return await run(context, args)
   } catch (error) {
-    const exitCode = report(error, context)
+    const exitCode = report(error, context, command.options)
     return command.errorExitCode ?? exitCode
   }
 }
@@ -85,19 +89,23 @@ function parse(command: CommandSpec, argv: readonly string[]): Arguments | strin
 }
 
 /** The face of an error on the command line: every problem on a line of its own. */
-function report(error: unknown, { stderr, signal }: CliContext): number {
+function report(
+  error: unknown,
+  { stderr, signal }: CliContext,
+  options: CommandSpec['options'],
+): number {
+  const say = (sentence: string) => stderr.write(`postern: ${terminalText(sentence)}\n`)
+
   if (signal.aborted && error === signal.reason) return EXIT_FAILED
   if (error instanceof PosternError) {
     if (error.problems.length > 0) {
-      for (const { field, message } of error.problems) {
-        stderr.write(`postern: ${message.startsWith(field) ? message : `${field} ${message}`}\n`)
-      }
+      for (const problem of error.problems) say(optionSentence(problem, options))
     } else {
-      stderr.write(`postern: ${error.message}\n`)
+      say(error.message)
     }
     return EXIT_CODE_OF[error.kind]
   }
   const code = codeOf(error)
-  stderr.write(`postern: ${messageOf(error)}${code === undefined ? '' : ` (${code})`}\n`)
+  say(`${messageOf(error)}${code === undefined ? '' : ` (${code})`}`)
   return EXIT_FAILED
 }

@@ -25,6 +25,7 @@ import {
   renderRehearsals,
 } from './sandbox/rehearsal-list.ts'
 import { rehearse, tellOutcome, tellPlan } from './sandbox/rehearse.ts'
+import type { RelayLogin } from './sandbox/relay-tour.ts'
 import { showMainJob } from './sandbox/tour.ts'
 import { untilAborted } from './until-aborted.ts'
 
@@ -56,17 +57,26 @@ export const run: RunCommand = async (context, args) => {
   const adminToken = agent.firstAdminToken?.token ?? config.adminToken ?? keptAdminToken(config)
   const url = await agent.start()
   narrator.done('Agent started', url)
+  const relay = { address: agent.relay.address(), problem: agent.relay.problem() }
+  let login: RelayLogin | null = null
   if (adminToken === undefined) {
     narrator.note(
       `The data folder ${config.dataDir} has its tokens already: name one of them in POSTERN_ADMIN_TOKEN to see the tour.`,
     )
   } else {
     const api = createApiClient({ url, token: adminToken, signal })
-    await untilStopped(showMainJob({ api, tenant, narrator, signal }), signal)
+    const tour = showMainJob({ api, tenant, relay, narrator, signal })
+    login = (await untilStopped(tour, signal)) ?? null
   }
 
   if (signal.aborted) return goodbye(narrator)
-  const facts = sandboxFacts({ url, adminToken: adminToken?.reveal() ?? null, tenant, config })
+  const facts = sandboxFacts({
+    url,
+    adminToken: adminToken?.reveal() ?? null,
+    relay: relay.address,
+    tenant,
+    config,
+  })
   // First of all lines: other programs wait for it.
   if (asJson) stdout.write(`${JSON.stringify(facts)}\n`)
   if (rehearsal !== undefined && adminToken !== undefined) {
@@ -81,7 +91,7 @@ export const run: RunCommand = async (context, args) => {
     await untilStopped(work(), signal)
   }
   if (signal.aborted) return goodbye(narrator)
-  if (!asJson) narrator.facts(facts, SANDBOX_PROFILE_ID)
+  if (!asJson) narrator.facts(facts, { profileId: SANDBOX_PROFILE_ID, login })
 
   await untilAborted(signal)
   return goodbye(narrator)
@@ -111,11 +121,12 @@ function goodbye(narrator: Narrator): number {
 }
 
 /** Ctrl-C ends the tour like everything else: that is no failure. */
-async function untilStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
+async function untilStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   try {
-    await work
+    return await work
   } catch (error) {
     if (!signal.aborted) throw error
+    return undefined
   }
 }
 
@@ -139,7 +150,7 @@ const IMPATIENT: Config['outgoing'] = {
   },
 }
 
-/** The process settings; another port when the usual one is taken, and a temporary data folder unless one is named. */
+/** The process settings; other ports when the usual ones are taken, and a temporary data folder unless one is named. */
 async function sandboxConfig(
   { env }: CliContext,
   closers: AsyncDisposableStack,
@@ -156,13 +167,17 @@ async function sandboxConfig(
   if (!env['POSTERN_HTTP_PORT'] && !(await isFree(config.http))) {
     config = { ...config, http: { ...config.http, port: 0 } }
   }
+  const { host, port } = config.relay
+  if (!env['POSTERN_RELAY_PORT'] && port !== null && !(await isFree({ host, port }))) {
+    config = { ...config, relay: { ...config.relay, port: 0 } }
+  }
   if (env['POSTERN_DATA_DIR']) return config
   const dataDir = mkdtempSync(join(tmpdir(), 'postern-sandbox-'))
   closers.defer(() => rmSync(dataDir, { recursive: true, force: true }))
   return { ...config, dataDir }
 }
 
-function isFree({ host, port }: Config['http']): Promise<boolean> {
+function isFree({ host, port }: { host: string; port: number }): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer()
     probe.once('error', () => resolve(false))
@@ -179,10 +194,11 @@ async function sandboxLog(config: Config, { stderr }: CliContext): Promise<Logge
 function sandboxFacts(known: {
   url: string
   adminToken: string | null
+  relay: SandboxFacts['relay']
   tenant: SandboxTenant
   config: Config
 }): SandboxFacts {
-  const { url, adminToken, tenant, config } = known
+  const { url, adminToken, relay, tenant, config } = known
   const caFile = join(config.dataDir, 'sandbox-ca.pem')
   writeFileSync(caFile, tenant.caPem)
   return {
@@ -197,6 +213,6 @@ function sandboxFacts(known: {
     clientId: tenant.clientId,
     clientSecret: tenant.clientSecret,
     mailbox: tenant.mailbox,
-    relay: null,
+    relay,
   }
 }

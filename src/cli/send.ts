@@ -14,6 +14,7 @@ import { messageOf, PosternError } from '../platform/errors.ts'
 import type { Arguments, CliContext, RunCommand } from './command.ts'
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts'
 import { localUser, openOutbox } from './open-outbox.ts'
+import { terminalText } from './terminal-text.ts'
 
 const LOOK_EVERY_MS = 500
 const LONGEST_WAIT_SECONDS = 3600
@@ -26,12 +27,16 @@ export const run: RunCommand = async (context, args) => {
   await using opened = await openOutbox(config, context)
   const { outbox, profiles } = opened
   const profile = chooseProfile(profiles, args.text('profile'))
-  const { accepted, draft } = await submitComposed({ outbox, clock }, input, {
-    profile,
-    source: 'sendmail',
-    client: `sendmail:${localUser()}`,
-    idempotencyKey: undefined,
-  })
+  const { accepted, draft } = await submitComposed(
+    { outbox, clock, limitBytes: config.messages.maxBytes },
+    input,
+    {
+      profile,
+      source: 'sendmail',
+      client: `sendmail:${localUser()}`,
+      idempotencyKey: undefined,
+    },
+  )
   const outcome = waitMs === 0 ? undefined : await waitFor(outbox, accepted.id, waitMs, context)
   const facts = {
     id: accepted.id,
@@ -42,7 +47,9 @@ export const run: RunCommand = async (context, args) => {
     reply: outcome?.reply ?? null,
     diagnosis: outcome?.diagnosis ?? null,
   }
-  stdout.write(args.flag('json') ? `${JSON.stringify(facts)}\n` : `${sentence(facts)}\n`)
+  stdout.write(
+    args.flag('json') ? `${JSON.stringify(facts)}\n` : `${terminalText(sentence(facts))}\n`,
+  )
   return facts.state === 'failed' || facts.state === 'cancelled' ? EXIT_FAILED : EXIT_OK
 }
 

@@ -8,6 +8,7 @@ import { type HandIn, handInLocally } from './sendmail/hand-in.ts'
 import { readInput } from './sendmail/read-input.ts'
 import { sendToRelay } from './sendmail/relay-path.ts'
 import { EX, SendmailStop, sentenceOf, sysexitOf } from './sendmail/sysexits.ts'
+import { terminalText } from './terminal-text.ts'
 
 /** Silence and 0, or one sentence and an exit code of sysexits.h: what callers of sendmail expect. */
 export const run: RunCommand = async (context, args) => {
@@ -15,7 +16,7 @@ export const run: RunCommand = async (context, args) => {
     const request = readArguments(args.positionals)
     if ('sentence' in request) throw new SendmailStop(request.sentence, request.exitCode)
     const config = loadConfig({ env: context.env, isTerminal: false })
-    const limitBytes = config.relay.maxMessageBytes
+    const limitBytes = config.messages.maxBytes
     const bytes = await readInput(context.stdin?.() ?? nothing(), {
       ignoreDots: request.ignoreDots,
       limitBytes,
@@ -24,7 +25,7 @@ export const run: RunCommand = async (context, args) => {
     await handIn(config, { request, message, limitBytes }, context)
     return EX.ok
   } catch (error) {
-    context.stderr.write(`sendmail: ${sentenceOf(error)}\n`)
+    context.stderr.write(`sendmail: ${terminalText(sentenceOf(error))}\n`)
     return sysexitOf(error)
   }
 }

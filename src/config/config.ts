@@ -15,6 +15,10 @@ export interface Config {
     readonly certificateFiles: { readonly certificate: string; readonly key: string } | undefined
     readonly maxMessageBytes: number
   }
+  readonly messages: {
+    /** Of the largest message that is accepted, whichever way it comes. */
+    readonly maxBytes: number
+  }
   /** For `postern sendmail`, when it goes through the relay; undefined: without a login. */
   readonly sendmail: { readonly username: string; readonly password: Secret } | undefined
   readonly adminToken: Secret | undefined

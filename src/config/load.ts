@@ -29,6 +29,7 @@ export function loadConfig(options: { env: Environment; isTerminal: boolean }): 
       { kind: 'invalid', code: 'settings_invalid', problems },
     )
   }
+  const maxMessageBytes = settings.POSTERN_MESSAGE_MAX_SIZE_MB * MEBIBYTE
   return {
     dataDir: settings.POSTERN_DATA_DIR,
     http: {
@@ -41,8 +42,9 @@ export function loadConfig(options: { env: Environment; isTerminal: boolean }): 
       port: settings.POSTERN_RELAY_PORT === 0 ? null : settings.POSTERN_RELAY_PORT,
       name: settings.POSTERN_RELAY_NAME,
       certificateFiles,
-      maxMessageBytes: settings.POSTERN_RELAY_MAX_SIZE_MB * MEBIBYTE,
+      maxMessageBytes,
     },
+    messages: { maxBytes: maxMessageBytes },
     sendmail,
     adminToken: secret(settings.POSTERN_ADMIN_TOKEN),
     masterKey: secret(settings.POSTERN_MASTER_KEY),

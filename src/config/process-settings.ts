@@ -84,11 +84,12 @@ export const ProcessSettings = Type.Object(
           'Name by which clients reach the relay: stands in its greeting, in Received lines and in the certificate that is made. Default: the name of the machine.',
       }),
     ),
-    POSTERN_RELAY_MAX_SIZE_MB: Type.Integer({
+    POSTERN_MESSAGE_MAX_SIZE_MB: Type.Integer({
       default: 35,
       minimum: 1,
       maximum: 150,
-      description: 'Largest message that the relay accepts, in MiB; announced as SIZE.',
+      description:
+        'Largest message that is accepted, in MiB: by the relay, which announces it as SIZE, by the API and by `postern sendmail`.',
     }),
     POSTERN_SENDMAIL_USERNAME: Type.Optional(
       Type.String({

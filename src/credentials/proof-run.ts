@@ -27,7 +27,10 @@ export interface ProofRun {
   stop(): void
 }
 
-type Deps = Pick<CredentialStagingDeps, 'profiles' | 'proof' | 'clock' | 'log' | 'events'>
+type Deps = Pick<
+  CredentialStagingDeps,
+  'profiles' | 'proof' | 'isLoginAccepted' | 'clock' | 'log' | 'events'
+>
 
 /** After an error of Postern's own. */
 const ERROR_RETRY_MS = 30 * SECOND_MS
@@ -110,7 +113,7 @@ type Attempt = ProofEnd | { kind: 'open'; diagnosis: Diagnosis; waitMs: number }
 
 /** One run of the checks, and what follows from it. */
 async function attempt(
-  { profiles, proof, clock }: Deps,
+  { profiles, proof, isLoginAccepted, clock }: Deps,
   request: {
     profileId: string
     version: CredentialVersion
@@ -131,7 +134,9 @@ async function attempt(
     count()
     const report = await proof.prove(profileId, { facts: version, opened }, { sendTo, signal })
     signal.throwIfAborted()
-    const verdict = verdictOf(report, { stagedAt: createdAt, now: clock.now() })
+    // A password is judged by the login alone; tokens of two credentials are the same to the server.
+    const decidesLogin = version.type === 'password' || isLoginAccepted?.(profileId) === true
+    const verdict = verdictOf(report, { stagedAt: createdAt, now: clock.now(), decidesLogin })
     if (verdict.kind === 'open') return verdict
     if (verdict.kind === 'refused') {
       const reason = verdict.diagnosis.code

@@ -49,8 +49,13 @@ export function isDue(
   if (versions.some(({ state }) => state === 'staged')) return false
   if (latest === undefined) return true
   if (isOpen(latest)) return false
-  if (latest.error === TYPE_REFUSED && profile.updatedAt <= latest.updatedAt) return false
-  return now - latest.startedAt >= LEAST_PAUSE_MS
+  // From before the clock was set back: nothing that lies ahead has happened yet.
+  const isAhead = latest.updatedAt > now
+  if (latest.error === TYPE_REFUSED && profile.updatedAt <= latest.updatedAt && !isAhead) {
+    return false
+  }
+  const age = now - latest.startedAt
+  return age < 0 || age >= LEAST_PAUSE_MS
 }
 
 const SHORTER_DAYS = [365, 180, 90, 60, 30]

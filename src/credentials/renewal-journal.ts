@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Audit } from '../access/index.ts'
 import { PosternError } from '../platform/errors.ts'
 import type { Storage, Tables } from '../storage/index.ts'
@@ -32,7 +32,7 @@ export interface RenewalEntry {
 
 /** Each entry is committed, with its audit record, before the next thing happens at Entra. */
 export interface RenewalJournal {
-  /** The last one of the profile, under way or not. */
+  /** The one of the profile that is under way, else its last one. */
   latest(profileId: string): Promise<RenewalEntry | undefined>
   /** Those under way whose profile is gone. */
   orphans(): Promise<readonly RenewalEntry[]>
@@ -74,8 +74,9 @@ export function createRenewalJournal(deps: {
         .selectFrom(TABLE)
         .selectAll()
         .where('profile_id', '=', profileId)
-        .orderBy('started_at', 'desc')
-        .orderBy('updated_at', 'desc')
+        // In the order in which they were made: the clock may have been set back since.
+        .orderBy((eb) => eb('step', 'in', ENDED))
+        .orderBy(sql`rowid`, 'desc')
         .limit(1)
         .executeTakeFirst()
       return row && entryOf(row)

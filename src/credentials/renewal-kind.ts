@@ -86,11 +86,11 @@ export function isForbidden(failure: Failure): boolean {
   return failure.source === 'graph' && failure.status === 403
 }
 
-/** `400 Request_BadRequest`, "No credentials found to be removed." */
+/** `400 Request_BadRequest`, "No credentials found to be removed."; a proof that is refused may come with it, too. */
 export function isAlreadyGone(failure: Failure): boolean {
-  return (
-    failure.source === 'graph' && failure.status === 400 && failure.code === 'Request_BadRequest'
-  )
+  if (failure.source !== 'graph') return false
+  const { status, code, message } = failure
+  return status === 400 && code === 'Request_BadRequest' && !/proof/i.test(message)
 }
 
 export function isSameKeyId(one: string, other: string | null): boolean {

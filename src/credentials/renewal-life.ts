@@ -1,6 +1,6 @@
 import { diagnose, diagnosisSentence, type Failure } from '../diagnosis/index.ts'
 import { certificateFactsOf, type GraphAccess } from '../entra/index.ts'
-import { DAY_MS, toIso } from '../platform/clock.ts'
+import { DAY_MS, HOUR_MS, toIso } from '../platform/clock.ts'
 import { PosternError } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { CredentialVersion, Profile } from '../profiles/index.ts'
@@ -31,6 +31,13 @@ export interface RenewalLife {
   abandon(entry: RenewalEntry): Promise<void>
 }
 
+/** So long what cannot be asked is not worth a word. */
+const PATIENCE_MS = HOUR_MS
+const UNREADABLE: Failure = {
+  source: 'settings',
+  problem: 'secret_unreadable',
+  detail: 'The stored credential was sealed with another master key.',
+}
 const LIFETIME_REFUSED = 'graph_secret_lifetime_refused'
 /** The profile takes no such credential any more. */
 const UNWANTED = [
@@ -162,7 +169,10 @@ export function createRenewalLife(
   async function settle(profile: Profile, entry: RenewalEntry, { keyId, made }: Added) {
     const application = applicationOf(profile)
     const sealed = application && (await journal.seal(entry, { application, ...made }))
-    await stage(profile, await move(entry, { step: 'added', keyId, sealed: sealed ?? null }))
+    await stage(
+      profile,
+      await move(entry, { step: 'added', keyId, sealed: sealed ?? null, error: null }),
+    )
   }
 
   async function stage(profile: Profile, entry: RenewalEntry): Promise<void> {
@@ -170,6 +180,10 @@ export function createRenewalLife(
     if (kept === undefined) {
       // Its value is lost: it is found by its name, removed, and another one added.
       return resumeRequested(profile, await move(entry, { step: 'requested', keyId: null }))
+    }
+    // Somebody exchanges it by hand meanwhile: that goes before.
+    if (profiles.credentials(profile.id).some(({ state }) => state === 'staged')) {
+      return takeBack(profile, entry)
     }
     // The profile was removed, and perhaps made again, or changed while Entra was asked.
     const present = profiles.find(profile.id)
@@ -208,7 +222,9 @@ export function createRenewalLife(
 
   /** Whether something was added is not known. */
   async function resumeRequested(profile: Profile, entry: RenewalEntry): Promise<void> {
-    if (clock.now() < (unanswered.get(entry.id) ?? 0)) return soon()
+    const waitMs = (unanswered.get(entry.id) ?? 0) - clock.now()
+    // More than that only after the clock was set back.
+    if (waitMs > 0 && waitMs <= SETTLED_MS) return soon()
     const kind = kinds[entry.type]
     const made = await journal.open(entry)
     const renewable = renewableOf(profile)
@@ -222,22 +238,37 @@ export function createRenewalLife(
       return result === 'later' ? soon() : fail(entry, 'no longer due')
     }
     const asker = await access.ofProfile(profile)
-    if (asker === undefined) return
+    if (asker === undefined) return stuck(profile, entry, UNREADABLE)
     const listing = await access.look(kind, asker, signal)
-    if (!listing.ok) return soon()
+    if (!listing.ok) return stuck(profile, entry, listing.failure)
     const recovered = await kind.recover(asker, entry, { listing: listing.value, made, signal })
-    if (!recovered.ok) return soon()
+    if (!recovered.ok) return stuck(profile, entry, recovered.failure)
     if (typeof recovered.value !== 'string') return settle(profile, entry, recovered.value)
     if (recovered.value === 'lost' && listing.value !== undefined) {
       for (const keyId of kind.ownKeyIds(listing.value, entry)) {
         const outcome = await kind.remove(asker, keyId, { listing: listing.value, signal })
-        if (!outcome.ok) return soon()
+        if (!outcome.ok) return stuck(profile, entry, outcome.failure)
       }
     }
     unanswered.delete(entry.id)
     // It may be listed later yet, beside the next one.
-    const again = await move(entry, { doubtful: now - entry.updatedAt < SETTLED_MS })
+    const again = await move(entry, {
+      doubtful: now - entry.updatedAt < SETTLED_MS,
+      error: null,
+    })
     await add(renewable, again, { kind, access: asker, listing: listing.value, made })
+  }
+
+  /** It is not known what became of the request, and it cannot be looked up: told once a day. */
+  async function stuck(profile: Profile, entry: RenewalEntry, failure: Failure): Promise<void> {
+    soon()
+    const now = clock.now()
+    const isYoung = now >= entry.startedAt && now - entry.startedAt < PATIENCE_MS
+    if (isYoung && !isRefused(failure)) return
+    const { code } = judge(profile, failure)
+    const age = now - entry.updatedAt
+    if (entry.error === code && age >= 0 && age < DAY_MS) return
+    await move(entry, { error: tell(kinds[entry.type], profile, failure) })
   }
 
   async function follow(profile: Profile, entry: RenewalEntry): Promise<void> {
@@ -246,10 +277,7 @@ export function createRenewalLife(
       case 'staged':
         return
       case 'active': {
-        const { graceDays } = renewableOf(profile)?.renewal ?? { graceDays: 0 }
-        // Never while some of Entra's servers may not know the new one yet.
-        const graceMs = Math.max(graceDays * DAY_MS, SPREADING_MS)
-        await move(entry, { step: 'active', removeAfter: clock.now() + graceMs })
+        await move(entry, { step: 'active', removeAfter: clock.now() + graceOf(profile) })
         return
       }
     }
@@ -283,7 +311,11 @@ export function createRenewalLife(
       if ((await removal.sweep(kind, entry, profile)) === 'later') return soon()
       await move(entry, { doubtful: false })
     }
-    if (clock.now() < (entry.removeAfter ?? 0)) return
+    const now = clock.now()
+    const latest = now + graceOf(profile)
+    // The clock was ahead when it was set.
+    if ((entry.removeAfter ?? 0) > latest) await move(entry, { removeAfter: latest })
+    if (now < (entry.removeAfter ?? 0)) return
     const result = await removal.removeFormer(kind, entry, profile)
     if (result === 'later') return soon()
     const { noun } = kind
@@ -354,6 +386,12 @@ export function createRenewalLife(
   }
 
   return { advance, abandon }
+}
+
+/** Never while some of Entra's servers may not know the new one yet. */
+function graceOf(profile: Profile): number {
+  const { graceDays } = renewableOf(profile)?.renewal ?? { graceDays: 0 }
+  return Math.max(graceDays * DAY_MS, SPREADING_MS)
 }
 
 /** What people have to remove themselves. */

@@ -129,8 +129,7 @@ export function createRenewalRemoval(deps: {
               .credentials(other.id)
               .some((version) => kind.isFormer(version, entry, listing)),
         )
-      if (isShared) return 'shared'
-      // First nobody falls back to it any more, then it goes.
+      // First nobody falls back to it any more, then it goes. Where several profiles share it, with the last of them.
       const fallback = profiles
         .credentials(profile.id)
         .find((one) => one.state === 'fallback' && kind.isFormer(one, entry, listing))
@@ -138,6 +137,7 @@ export function createRenewalRemoval(deps: {
         const reason = 'the grace time after its renewal is over'
         await profiles.dropFallback(profile.id, { credentialId: fallback.id, reason })
       }
+      if (isShared) return 'shared'
       const isListed =
         listing === undefined ||
         [...listing.passwordCredentials, ...listing.keyCredentials].some((one) =>

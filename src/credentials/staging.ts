@@ -58,6 +58,8 @@ export interface CredentialStagingDeps {
     | 'stageCredential'
   >
   proof: CredentialProof
+  /** Whether the server accepts the login by the active credential now; absent: not known. */
+  isLoginAccepted?: ((profileId: string) => boolean) | undefined
   clock: Clock
   log: Logger
   events: EventBus<CredentialEvents & ProfileEvents>

@@ -5,8 +5,9 @@
  * one request under way; whoever asks meanwhile shares its answer. After a refusal the application is left alone for
  * 30 s, after 429 or 5xx for as long as Retry-After says or 60 s: until then the refusal is repeated from memory. While
  * one of its credentials is refused, all requests of an application keep 30 s apart, those of its other credentials too,
- * which wait for their turn; a change of the settings ends that unless another credential works. A renewal that fails
- * does not matter while the old token has more than a minute left.
+ * which wait for their turn, those that Entra has accepted before first. No change of the settings shortens that; it
+ * ends when the corrected credential is accepted, or 10 minutes after the last try of the refused one. A renewal that
+ * fails does not matter while the old token has more than a minute left.
  *
  * A certificate signs its request with x5t#S256, and 30 s after a refusal with x5t, which is all that some tenants know
  * it by: only both together are an answer. Graph is asked
@@ -66,12 +67,12 @@ export {
   newerThan,
   type StoredCredentialTraits,
 } from './graph/match-credential.ts'
-export type { GraphServicePrincipal } from './graph/service-principal.ts'
 export type { TokenRequest } from './token-request.ts'
 export {
   type AccessToken,
   type AcquireOptions,
   createTokenSource,
+  NOT_ASKED,
   type TokenOutcome,
   type TokenSource,
   type TokenSourceDeps,

@@ -6,10 +6,11 @@ import { Secret } from '../platform/secret.ts'
 import { readClaims, type TokenClaims } from './claims.ts'
 import { fingerprintOf } from './client-credential.ts'
 import { scopeOf } from './clouds.ts'
-import { createRefusalPace, REFUSED_MS } from './refusal-pace.ts'
+import { createRefusalPace, FORGOTTEN_MS, REFUSED_MS } from './refusal-pace.ts'
 import { createThumbprintChoice } from './thumbprint-choice.ts'
 import { requestToken, type TokenRequest } from './token-request.ts'
 import type { ConnectionTrace, EntraTransport } from './transport.ts'
+import { createTurns } from './turns.ts'
 
 export interface AccessToken {
   value: Secret
@@ -27,11 +28,13 @@ export interface TokenTrace {
 }
 
 export interface AcquireOptions {
-  /** Ask Entra even when a good token is at hand. */
-  fresh?: boolean | undefined
-  /** Wait for a cool-down of at most 30 s instead of repeating the last refusal. */
+  /** Ask Entra even when a good token is at hand; `unlessPaced`: unless others make it wait for its turn. */
+  fresh?: boolean | 'unlessPaced' | undefined
+  /** Wait for a cool-down of at most 30 s, and for its turn, instead of repeating the last refusal. */
   patient?: boolean | undefined
   signal?: AbortSignal | undefined
+  /** Told when a wait for the right time to ask begins; what it returns is called when that wait is over. */
+  onWait?: (() => () => void) | undefined
 }
 
 export type TokenOutcome = Outcome<AccessToken> & { readonly trace: TokenTrace }
@@ -39,14 +42,13 @@ export type TokenOutcome = Outcome<AccessToken> & { readonly trace: TokenTrace }
 export interface TokenSource {
   /**
    * Rejects only when the signal is aborted; everything else that goes wrong is a failure value. While Entra refuses
-   * another credential of the application, or has refused a certificate by one of its names only, it waits for up to
-   * 30 s before it asks.
+   * another credential of the application, it waits for its turn, one every 30 s, those that work first; a refusal of
+   * its own is repeated meanwhile. A certificate that was refused by one of its names only waits for 30 s.
    */
   acquire(request: TokenRequest, options?: AcquireOptions): Promise<TokenOutcome>
   /**
    * Forgets all tokens and refusals of the application; an answer still on its way is not kept. A pause that Entra has
-   * asked for stays, and so does the distance between requests while a credential of the application works beside the
-   * one that is refused: where none does, somebody has just corrected it.
+   * asked for stays, and so does the distance between requests.
    */
   drop(tenantId: string, clientId: string): void
 }
@@ -65,6 +67,8 @@ const RENEW_AFTER = 0.8
 const LEAST_REST_MS = MINUTE_MS
 const UNAVAILABLE_MS = 60 * SECOND_MS
 const LONGEST_PATIENCE_MS = 30 * SECOND_MS
+/** So long the turns of others are waited for: when there is a refusal to repeat, and when there is nothing to say. */
+const LONGEST_TURNS_MS = { known: 2 * MINUTE_MS, unknown: 5 * MINUTE_MS } as const
 const FEW_ENTRIES = 16
 
 interface Mark {
@@ -107,6 +111,7 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
   /** What Entra said of a credential itself, which holds for every resource. */
   const refused = new Map<string, CoolDown>()
   const pace = createRefusalPace({ monotonicMs })
+  const turns = createTurns({ clock, monotonicMs, pace })
   const choose = createThumbprintChoice()
 
   const mark = (): Mark => ({ at: clock.now(), monotonicMs: monotonicMs() })
@@ -132,21 +137,31 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
 
   /** The pause that still holds for the entry: Entra's own request to wait before a refusal of the secret. */
   function coolDownOf(entry: Entry): CoolDown | undefined {
-    const asked = lasting(pauses, entry.site) ?? lasting(refused, entry.credential)
+    const asked = lasting(pauses, entry.site)
     if (asked !== undefined) return asked
-    const { coolDown } = entry
-    return coolDown !== undefined && restOf(coolDown) > 0 ? coolDown : undefined
+    const known = [refused.get(entry.credential), entry.coolDown]
+    return known.find((one) => one !== undefined && restOf(one) > 0)
+  }
+
+  /** What Entra said of the entry last, when that was no, and not long ago. */
+  function lastRefusalOf(entry: Entry): CoolDown | undefined {
+    const last = refused.get(entry.credential) ?? entry.coolDown
+    if (last === undefined || !isAnswer(last.failure)) return undefined
+    return monotonicMs() - last.sinceMonotonicMs < FORGOTTEN_MS ? last : undefined
   }
 
   function isIdle(entry: Entry): boolean {
     const { token, flight } = entry
     const isOver = token === undefined || age(token.since) >= token.lifetimeMs
-    return isOver && flight === undefined && coolDownOf(entry) === undefined
+    const isAsked = flight !== undefined || coolDownOf(entry) !== undefined
+    return isOver && !isAsked && lastRefusalOf(entry) === undefined
   }
 
   function tidy(): void {
     for (const [key, entry] of entries) if (isIdle(entry)) entries.delete(key)
-    for (const credential of refused.keys()) lasting(refused, credential)
+    for (const [credential, { sinceMonotonicMs }] of refused) {
+      if (monotonicMs() - sinceMonotonicMs >= FORGOTTEN_MS) refused.delete(credential)
+    }
     tidyAt = Math.max(FEW_ENTRIES, 2 * entries.size)
   }
 
@@ -186,9 +201,8 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
       (form) => requestToken(deps, request, form),
     )
     const { outcome, connection } = answer
-    // Not of an application that was dropped meanwhile.
-    if (entries.get(entry.key) === entry)
-      pace.record(application, entry.credential, answerOf(outcome))
+    // Also of an application that was dropped meanwhile: Entra has counted it.
+    pace.record(application, entry.credential, answerOf(outcome))
     const trace = { fromCache: false, requestMs: Math.max(0, clock.now() - since.at), connection }
     if (!outcome.ok) return settle(entry, outcome.failure, { trace, isHalf })
     const { token, lifetimeMs } = outcome.value
@@ -240,16 +254,6 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
     return entry.flight
   }
 
-  function hasWorking(application: string): boolean {
-    return [...entries.values()].some(
-      ({ application: of, credential, token }) =>
-        of === application &&
-        token !== undefined &&
-        age(token.since) < token.lifetimeMs &&
-        lasting(refused, credential) === undefined,
-    )
-  }
-
   function mayWait(coolDown: CoolDown, patient: boolean): boolean {
     return (patient || coolDown.isHalf) && restOf(coolDown) <= LONGEST_PATIENCE_MS
   }
@@ -263,43 +267,61 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
   }
 
   async function acquire(request: TokenRequest, options: AcquireOptions): Promise<TokenOutcome> {
-    const { fresh = false, patient = false, signal } = options
+    const { fresh = false, patient = false, signal, onWait } = options
+    let waitingSince: number | undefined
     for (;;) {
       signal?.throwIfAborted()
       const entry = entryOf(request)
-      const { token } = entry
-      if (!fresh && token !== undefined && age(token.since) < RENEW_AFTER * token.lifetimeMs) {
+      const { application, token } = entry
+      if (fresh === false && token !== undefined && isYoung(token)) {
         return { ok: true, value: token.value, trace: remembered }
       }
       if (entry.flight === undefined) {
-        const substitute = fresh ? undefined : spare(entry)
         const coolDown = coolDownOf(entry)
-        const distance = pace.restOf(entry.application)
-        if (substitute !== undefined && (coolDown !== undefined || distance > 0)) return substitute
+        const last = lastRefusalOf(entry)
+        const isPaced = pace.restOf(application) > 0 || turns.isWaiting(application)
+        const substitute = fresh === true ? undefined : spare(entry)
+        const mayServe = fresh === false ? coolDown !== undefined || isPaced : isPaced && !last
+        if (substitute !== undefined && mayServe) return substitute
         // A network that fails, or a request that was never sent, is not spared by waiting.
-        const isAnswered = coolDown !== undefined && isAnswer(coolDown.failure)
-        if (isAnswered && !mayWait(coolDown, patient)) {
-          return repeated(coolDown.failure, restOf(coolDown))
-        }
-        const wait = isAnswered ? restOf(coolDown) : distance
-        if (wait > 0) {
-          await clock.sleep(wait, signal)
+        if (coolDown !== undefined && isAnswer(coolDown.failure)) {
+          if (!mayWait(coolDown, patient)) return repeated(coolDown.failure, restOf(coolDown))
+          await told(onWait, clock.sleep(restOf(coolDown), signal))
           continue
+        }
+        if (isPaced) {
+          if (last !== undefined && !last.isHalf && !patient) {
+            return repeated(last.failure, pace.restOf(application))
+          }
+          waitingSince ??= monotonicMs()
+          const most = last === undefined ? LONGEST_TURNS_MS.unknown : LONGEST_TURNS_MS.known
+          const longestMs = most - (monotonicMs() - waitingSince)
+          const { key, credential } = entry
+          const ask = () => fly(request, entry).catch(() => {})
+          const turn = turns.wait(application, { key, credential, longestMs, signal, ask })
+          if (await told(onWait, turn)) continue
+          return last === undefined
+            ? notAsked(request)
+            : repeated(last.failure, pace.restOf(application))
         }
       }
       const outcome = await abortable(fly(request, entry), signal)
       if (outcome === undefined) continue
       if (!outcome.ok && coolDownOf(entry)?.isHalf) continue
-      if (outcome.ok || fresh) return outcome
+      if (outcome.ok || fresh !== false) return outcome
       return spare(entry) ?? outcome
     }
+  }
+
+  function isYoung({ since, lifetimeMs }: NonNullable<Entry['token']>): boolean {
+    return age(since) < RENEW_AFTER * lifetimeMs
   }
 
   return {
     acquire: (request, options = {}) => acquire(request, options),
     drop(tenantId, clientId) {
       const application = applicationOf(tenantId, clientId)
-      if (!hasWorking(application)) pace.forget(application)
+      pace.corrected(application)
       for (const [key, entry] of entries) {
         if (entry.application !== application) continue
         entries.delete(key)
@@ -314,6 +336,33 @@ const remembered: TokenTrace = { fromCache: true, requestMs: 0, connection: null
 function repeated(failure: Failure, rest: number): TokenOutcome {
   const told = failure.source === 'entra' ? { ...failure, retryAfterMs: Math.ceil(rest) } : failure
   return { ok: false, failure: told, trace: remembered }
+}
+
+/** Code of the failure of a request that was never sent, because others of its application were refused. */
+export const NOT_ASKED = 'ENOTASKED'
+
+function notAsked({ cloud }: TokenRequest): TokenOutcome {
+  const { hostname, port } = new URL(cloud.authority)
+  const failure: Failure = {
+    source: 'transport',
+    peer: 'entra',
+    phase: 'timeout',
+    step: 'token',
+    host: hostname,
+    port: Number(port || 443),
+    code: NOT_ASKED,
+    message: `Microsoft Entra refuses other credentials of the same application. Postern asks once in ${REFUSED_MS / SECOND_MS} s then, and the turn of this one did not come within ${LONGEST_TURNS_MS.unknown / MINUTE_MS} minutes.`,
+  }
+  return { ok: false, failure, trace: remembered }
+}
+
+async function told<T>(onWait: AcquireOptions['onWait'], work: Promise<T>): Promise<T> {
+  const end = onWait?.()
+  try {
+    return await work
+  } finally {
+    end?.()
+  }
 }
 
 /** What the server asks for, else what its kind of answer deserves. */

@@ -113,14 +113,20 @@ function constantOf(branch: unknown, key: string): unknown {
 }
 
 function visitText(schema: Schema, value: string, say: (message: string) => void): void {
-  const { minLength, maxLength, pattern, format, description } = { ...NO_LIMITS, ...schema }
+  const { minLength, maxLength, pattern, format, description, examples } = {
+    ...NO_LIMITS,
+    ...schema,
+  }
   if (typeof minLength === 'number' && value.length < minLength) {
     say(minLength === 1 ? 'must not be empty.' : `must have at least ${minLength} characters.`)
   }
   if (typeof maxLength === 'number' && value.length > maxLength) {
     say(`must have at most ${maxLength} characters.`)
   }
-  const hint = typeof description === 'string' ? ` (${description})` : ''
+  const example: unknown = Array.isArray(examples) ? examples[0] : undefined
+  const hint =
+    (typeof description === 'string' ? ` (${description})` : '') +
+    (typeof example === 'string' ? `: write it as in ${example}` : '')
   if (typeof pattern === 'string' && !new RegExp(pattern, 'u').test(value)) {
     say(`does not have the expected form${hint}.`)
   }
@@ -164,14 +170,21 @@ function visitArray(
 
 function visitObject(schema: Schema, value: Schema, path: string, out: FieldProblem[]): void {
   const properties = isRecord(schema['properties']) ? schema['properties'] : {}
+  const names = Object.keys(value)
+  const { maxProperties } = { ...NO_LIMITS, ...schema }
+  if (typeof maxProperties === 'number' && names.length > maxProperties) {
+    out.push({ field: path, message: `must have at most ${maxProperties} entries.` })
+    return
+  }
   const required: unknown[] = Array.isArray(schema['required']) ? schema['required'] : []
   for (const name of required) {
     if (typeof name === 'string' && !Object.hasOwn(value, name)) {
       out.push({ field: join(path, name), message: 'is missing.' })
     }
   }
-  for (const [name, item] of Object.entries(value)) {
+  for (const name of names) {
     if (out.length >= MOST_PROBLEMS) return
+    const item = value[name]
     if (Object.hasOwn(properties, name)) {
       visit(properties[name], item, join(path, name), out)
     } else if (schema['additionalProperties'] === false) {
@@ -190,10 +203,12 @@ const NO_LIMITS = {
   pattern: undefined,
   format: undefined,
   description: undefined,
+  examples: undefined,
   minimum: undefined,
   maximum: undefined,
   minItems: undefined,
   maxItems: undefined,
+  maxProperties: undefined,
   uniqueItems: undefined,
 }
 

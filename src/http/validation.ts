@@ -32,14 +32,19 @@ const PART_NAMES: Readonly<Record<string, string>> = {
   headers: 'The headers',
 }
 
+function verbOf(part: string): string {
+  return part === PART_NAMES['headers'] ? 'are' : 'is'
+}
+
 /** One refusal for everything that is wrong with a part of the request. */
 function inputInvalid(part: string, problems: readonly FieldProblem[]): PosternError {
   const [first, ...others] = problems
-  let message = `${part} does not have the expected form.`
-  if (first !== undefined && others.length === 0) message = `${part} is not valid: ${first.message}`
+  let message = `${part}: not of the expected form.`
+  if (first !== undefined && others.length === 0)
+    message = `${part} ${verbOf(part)} not valid: ${first.message}`
   if (others.length > 0) {
     const fields = [...new Set(problems.map(({ field }) => field))].join(', ')
-    message = `${part} is not valid in ${problems.length} places: ${fields}.`
+    message = `${part} ${verbOf(part)} not valid in ${problems.length} places: ${fields}.`
   }
   return new PosternError(message, { kind: 'invalid', code: 'input_invalid', problems })
 }

@@ -7,11 +7,16 @@ const nullableInstant = Type.Union([Instant, Type.Null()])
 const nullableText = (description: string) =>
   Type.Union([Type.String(), Type.Null()], { description })
 
-/** Exchange Online’s own default for what a mailbox sends is 35 MB. */
-export const MESSAGE_LIMIT_BYTES = 36 * 1024 * 1024
-/** A message of the full size with its attachments in base64. */
-export const JSON_LIMIT_BYTES = 50 * 1024 * 1024
+/**
+ * Exchange Online’s own default for what a mailbox sends: 35 MB
+ * (learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits).
+ */
+export const MESSAGE_LIMIT_BYTES = 35 * 1024 * 1024
+/** A JSON body may be larger than its message: it escapes line breaks, and texts may be written as \u0000. */
+export const JSON_ROOM = 1.5
 export const MOST_RECIPIENTS = 1000
+export const MOST_ATTACHMENTS = 100
+export const MOST_HEADERS = 50
 
 const AddressText = Type.String({
   maxLength: 600,
@@ -28,10 +33,13 @@ const NamedAddress = Type.Object(
 export const AddressInput = Type.Union([AddressText, NamedAddress])
 export type AddressInput = Static<typeof AddressInput>
 
-const AddressList = Type.Union([AddressText, NamedAddress, Type.Array(AddressInput)], {
-  description:
-    'An address, an address in angle brackets with a name in front, an object, or a list of these',
-})
+const AddressList = Type.Union(
+  [AddressText, NamedAddress, Type.Array(AddressInput, { maxItems: MOST_RECIPIENTS })],
+  {
+    description:
+      'An address, an address in angle brackets with a name in front, an object, or a list of these',
+  },
+)
 
 export const AttachmentInput = Type.Object(
   {
@@ -80,16 +88,24 @@ export const MessageInput = Type.Object(
       ),
     ),
     subject: Type.Optional(
-      Type.String({ maxLength: 900, description: 'The subject prefix of the profile goes before' }),
+      Type.String({
+        maxLength: 900,
+        description: 'The subject prefix of the profile goes before it',
+      }),
     ),
     text: Type.Optional(Type.String()),
     html: Type.Optional(Type.String()),
-    attachments: Type.Optional(Type.Array(AttachmentInput, { maxItems: 100 })),
+    attachments: Type.Optional(Type.Array(AttachmentInput, { maxItems: MOST_ATTACHMENTS })),
     headers: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), {
-        description:
-          'Further header fields, each with a text: X-…, List-…, In-Reply-To, References, Message-ID, Auto-Submitted, Precedence, Importance, Priority, Sensitivity, Keywords, Comments, Organization, Feedback-ID, Thread-Topic, Thread-Index, Disposition-Notification-To',
-      }),
+      // Not a Record: that looks at every member before it counts them.
+      Type.Object(
+        {},
+        {
+          maxProperties: MOST_HEADERS,
+          description:
+            'Further header fields, each with a text: X-…, List-…, In-Reply-To, References, Message-ID, Auto-Submitted, Precedence, Importance, Priority, Sensitivity, Keywords, Comments, Organization, Feedback-ID, Thread-Topic, Thread-Index, Disposition-Notification-To',
+        },
+      ),
     ),
     priority: Type.Optional(
       Type.Enum(['interactive', 'bulk'], {

@@ -7,6 +7,7 @@ import { createTimeLimit } from '../platform/time-limit.ts'
 import type { ProfileEvents } from '../profiles/index.ts'
 import type { Storage } from '../storage/index.ts'
 import type { VerificationEvents } from '../verification/index.ts'
+import { createChunkPool } from './chunk-pool.ts'
 import { readBody } from './delivery/carry.ts'
 import { createDueWatch } from './delivery/due-watch.ts'
 import { createHoldBook } from './delivery/hold-book.ts'
@@ -68,7 +69,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       outcomes.settled(message.id)
       if (next.state === 'deferred') watch.due(next.nextAttemptAt)
       if (state === 'queued') wake([message.profileId])
-      if (state === 'held') watch.putAside(message.profileId)
+      if (state === 'held') watch.putAside(message)
     },
     onQueued: wake,
   })
@@ -85,6 +86,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   })
   const intakeDeps = {
     store,
+    memory: createChunkPool(),
     profiles,
     clock,
     news,
@@ -219,6 +221,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         : { queued: 0, held: queued + held, oldestAcceptedAt }
     },
     holdsOf: (profileId) => holds.of(profileId),
+    orphaned: () => [...store.counts().keys()].filter((id) => profiles.find(id) === undefined),
 
     start() {
       tasks.run('start', begin)

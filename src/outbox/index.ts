@@ -45,6 +45,7 @@ export { MESSAGE_LIMIT_BYTES, type MessageInput, type MessageReceipt } from './a
 export { isSenderOf, type Mailbox } from './compose/addresses.ts'
 export { chooseProfile } from './compose/choose-profile.ts'
 export { addressesIn } from './compose/complete-header.ts'
+export { encodePhrase, encodeText, readable } from './compose/encoded-words.ts'
 export {
   type CompletedMessage,
   completeLocalMessage,
@@ -52,6 +53,8 @@ export {
   type LocalMessage,
   readLocalMessage,
 } from './compose/local-message.ts'
+export { readSenderField } from './compose/sender-field.ts'
+export { prefixedSubject } from './compose/subject-prefix.ts'
 export { type Submitted, type Submitter, submitComposed } from './compose/submission.ts'
 export { takeIn } from './compose/take-in.ts'
 export { createOutbox, type OutboxDeps } from './create-outbox.ts'

@@ -2,6 +2,8 @@ import type { Clock } from '../platform/clock.ts'
 import { PosternError } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { Profiles } from '../profiles/index.ts'
+import type { ChunkPool } from './chunk-pool.ts'
+import { messageEmpty } from './compose/refusals.ts'
 import type { OutboxNews } from './events.ts'
 import type { Accepted, Draft } from './message.ts'
 import type { Intake } from './outbox.ts'
@@ -9,6 +11,7 @@ import { CHUNK_BYTES, type OutboxStore } from './outbox-store.ts'
 
 export interface IntakeDeps {
   store: OutboxStore
+  memory: ChunkPool
   profiles: Profiles
   clock: Clock
   news: Pick<OutboxNews, 'accepted'>
@@ -26,12 +29,30 @@ export function createIntake(deps: IntakeDeps): Intake {
   let chunks = 0
   let isAccepted = false
 
-  /** The first `bytes` of what is pending, in one piece. */
-  function cut(bytes: number): Uint8Array {
-    const whole = joined(pending)
-    pending = whole.length > bytes ? [whole.subarray(bytes)] : []
+  /** Moves the first `bytes` of what is pending to `memory`. */
+  function cut(memory: Uint8Array, bytes: number): void {
+    let filled = 0
+    let used = 0
+    for (const piece of pending) {
+      const part = piece.subarray(0, bytes - filled)
+      memory.set(part, filled)
+      filled += part.length
+      if (part.length < piece.length) {
+        pending[used] = piece.subarray(part.length)
+        break
+      }
+      used++
+    }
+    pending.splice(0, used)
     pendingBytes -= bytes
-    return whole.subarray(0, bytes)
+  }
+
+  async function append(bytes: number): Promise<void> {
+    const memory = deps.memory.take()
+    cut(memory, bytes)
+    await store.appendChunk(id, chunks++, memory.subarray(0, bytes))
+    // After a failure it is not known who still reads it.
+    deps.memory.give(memory)
   }
 
   return {
@@ -44,13 +65,11 @@ export function createIntake(deps: IntakeDeps): Intake {
       pendingBytes += chunk.length
       sizeBytes += chunk.length
       // Only when more has come: the last chunk goes with the commit.
-      while (pendingBytes > CHUNK_BYTES) await store.appendChunk(id, chunks++, cut(CHUNK_BYTES))
+      while (pendingBytes > CHUNK_BYTES) await append(CHUNK_BYTES)
     },
     async commit(draft) {
-      if (sizeBytes === 0) throw empty()
-      if (chunks > 0 && pendingBytes > 0) {
-        await store.appendChunk(id, chunks++, cut(pendingBytes))
-      }
+      if (sizeBytes === 0) throw messageEmpty()
+      if (chunks > 0 && pendingBytes > 0) await append(pendingBytes)
       const body = chunks > 0 ? null : joined(pending)
       const accepted = await acceptDraft(deps, { id, draft, sizeBytes, body })
       isAccepted = true
@@ -73,7 +92,7 @@ export async function acceptDraft(
 ): Promise<Accepted> {
   const { store, profiles, clock, news, onAccepted } = deps
   const { id, draft, sizeBytes, body } = message
-  if (sizeBytes === 0) throw empty()
+  if (sizeBytes === 0) throw messageEmpty()
   const { profileId, source } = draft
   profiles.get(profileId)
   if (draft.envelope.recipients.length === 0) {
@@ -92,11 +111,4 @@ export async function acceptDraft(
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const [first] = pieces
   return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces)
-}
-
-function empty(): PosternError {
-  return new PosternError('The message is empty. Send at least a header and a body.', {
-    kind: 'invalid',
-    code: 'message_empty',
-  })
 }

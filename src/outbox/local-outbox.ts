@@ -1,6 +1,7 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Profiles } from '../profiles/index.ts'
 import type { Storage } from '../storage/index.ts'
+import { createChunkPool } from './chunk-pool.ts'
 import { createIntake } from './intake.ts'
 import type { MessageOutcome, Outbox } from './outbox.ts'
 import { messageNotFound } from './refusals.ts'
@@ -22,9 +23,10 @@ export async function openLocalOutbox(deps: {
 }): Promise<LocalOutbox> {
   const { storage, profiles, clock } = deps
   const store = await createOutboxStore({ db: storage.db, role: 'companion' })
+  const memory = createChunkPool()
   return {
     intake: () =>
-      createIntake({ store, profiles, clock, news: { accepted() {} }, onAccepted() {} }),
+      createIntake({ store, memory, profiles, clock, news: { accepted() {} }, onAccepted() {} }),
     async state(id) {
       const found = await store.state(id)
       if (found === undefined) throw messageNotFound(id)

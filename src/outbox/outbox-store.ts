@@ -56,8 +56,8 @@ export interface Settlement {
 /**
  * The outbox on disk. Every change resolves after its durable commit, and several that wait share one. One is in use at
  * a time for a data folder, and it is the only one that writes these tables, but for a command beside the agent, which
- * only accepts. After a crash: `open` puts what was being sent back to `queued`, and removes the bytes of messages that were
- * never accepted.
+ * only accepts. After a crash: `open` puts what was being sent, and what is held without a hold, back to `queued`, and
+ * removes the bytes of messages that were never accepted.
  */
 export interface OutboxStore extends AsyncDisposable {
   /** Bytes of a message on its way in, from 0, each CHUNK_BYTES long but the last. The first call makes the intake known. */
@@ -82,8 +82,12 @@ export interface OutboxStore extends AsyncDisposable {
   ): Promise<{ readonly profileIds: readonly string[]; readonly nextDueAt: number | null }>
   /** All deferred ones of the profiles become due: the server works again. */
   wakeAll(profileIds: readonly string[]): Promise<void>
-  /** Held ones of the sender become `queued`. */
+  /** Those of these messages that are deferred become `queued`. */
+  wake(messageIds: readonly string[]): Promise<void>
+  /** Held ones of the sender become `queued`; how many. */
   unhold(profileId: string, sender: string): Promise<number>
+  /** The oldest held message of the sender: its hold is probed with it. */
+  oldestHeld(profileId: string, sender: string): Promise<string | undefined>
   /**
    * Waiting messages of the profile (and sender, when not empty) that were accepted before `acceptedBefore` fail with
    * `diagnosis`; at most `limit` at once.
@@ -99,6 +103,7 @@ export interface OutboxStore extends AsyncDisposable {
 
   holds(): Promise<readonly Hold[]>
   putHold(hold: Hold): Promise<void>
+  /** Ends the hold; the last held messages of a sender become `queued` in the same commit. */
   endHold(profileId: string, sender: string): Promise<void>
   /** Messages that a hold stops. */
   countWaiting(profileId: string, sender: string): Promise<number>
@@ -129,8 +134,13 @@ export interface OutboxStore extends AsyncDisposable {
   /** False: it is not waiting. */
   cancel(id: string, now: number): Promise<boolean>
 
-  /** Failed ones that nobody was told about, oldest first; not those accepted with `once`, nor reports and bounces. */
-  unreported(profileId: string, limit: number): Promise<readonly MessageDetail[]>
+  /**
+   * The ids of failed ones that nobody was told about, oldest first; not those accepted with `once`, nor reports and
+   * bounces.
+   */
+  unreported(profileId: string, limit: number): Promise<readonly string[]>
+  /** As much of them as a report tells, in their order. */
+  failures(messageIds: readonly string[]): Promise<readonly FailedMessage[]>
   unreportedProfiles(): Promise<readonly string[]>
   /** When a report of the profile last went out; null: never. */
   lastReportAt(profileId: string): Promise<number | null>
@@ -141,7 +151,7 @@ export interface OutboxStore extends AsyncDisposable {
     now: number
     report: { readonly message: NewMessage; readonly body: Uint8Array } | null
   }): Promise<void>
-  /** The same for the delivery status notification of one message. */
+  /** The same for the delivery status notification of one message; of its attempts the last ATTEMPTS_TOLD. */
   unbounced(limit: number): Promise<readonly MessageDetail[]>
   bounce(request: {
     messageId: string
@@ -160,6 +170,18 @@ export interface OutboxStore extends AsyncDisposable {
   }): Promise<boolean>
 }
 
+/** A failed message with a part of its recipients. */
+export interface FailedMessage extends MessageDetail {
+  /** The first RECIPIENTS_TOLD of those that failed. */
+  readonly recipients: readonly StoredRecipient[]
+  /** The last one. */
+  readonly attempts: readonly Attempt[]
+  readonly failedCount: number
+  readonly deliveredCount: number
+}
+
+export const RECIPIENTS_TOLD = 20
+export const ATTEMPTS_TOLD = 20
 /** A body of at most this many bytes comes with its claim. */
 export const INLINE_BYTES = 64 * 1024
 /** Bytes of a body stored together. */

@@ -84,6 +84,8 @@ export interface Outbox extends AsyncDisposable {
   queueOf(profileId: string): QueueCounts
   /** From memory: those of the profile and its senders. */
   holdsOf(profileId: string): readonly Hold[]
+  /** From memory: ids of profiles that do not exist any more while mail for them waits. */
+  orphaned(): readonly string[]
   start(): void
   /** Resolves when nothing is under way and nothing can be sent now. */
   idle(): Promise<void>

@@ -5,8 +5,8 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { Problem, principalOf } from '../http/api.ts'
 import { SECOND_MS } from '../platform/clock.ts'
-import { PosternError } from '../platform/errors.ts'
-import { JSON_LIMIT_BYTES, MESSAGE_LIMIT_BYTES, MessageInput, MessageReceipt } from './api.ts'
+import { codeOf, PosternError } from '../platform/errors.ts'
+import { JSON_ROOM, MESSAGE_LIMIT_BYTES, MessageInput, MessageReceipt } from './api.ts'
 import { chooseProfile } from './compose/choose-profile.ts'
 import { messageTooLarge } from './compose/refusals.ts'
 import { type Submitted, submitComposed, submitRaw } from './compose/submission.ts'
@@ -21,7 +21,7 @@ const SendQuery = Type.Object(
     wait: Type.Optional(
       Type.String({
         pattern: '^([1-9]|[1-5][0-9]|60)s$',
-        description: 'Wait so long for the outcome, 1s to 60s',
+        description: 'Wait so long for the outcome, from 1s to 60s',
         examples: ['10s'],
       }),
     ),
@@ -61,12 +61,15 @@ export function sendRoutes(deps: OutboxRoutesDeps & { tags: string[] }): Fastify
       '/messages',
       {
         config: { permission: 'send' },
-        bodyLimit: JSON_LIMIT_BYTES,
+        bodyLimit: Math.ceil(limitBytes * JSON_ROOM),
+        errorHandler: (error) => {
+          throw refusalOf(error, limitBytes)
+        },
         schema: {
           tags,
           summary: 'Send a message',
           description:
-            'Accepted means stored durably. As JSON, or as finished message (message/rfc822, at most 36 MB): then the envelope stands in the query string and is never read from the header, a Bcc field is taken out, missing From, Date and Message-ID are added, bare line feeds become CR LF, and nothing else is changed. With `wait` the answer is 200 when the message has ended by then, and 202 when it still waits.',
+            'Accepted means stored durably. As JSON, or as finished message (message/rfc822): then the envelope stands in the query string and is never read from the header, a Bcc field is taken out, missing From, Date and Message-ID are added, the subject prefix of the profile is put before the subject unless it stands there, bare line feeds become CR LF, and nothing else is changed; From and Sender must name addresses of the profile. A message has at most 35 MB, or what POSTERN_MESSAGE_MAX_SIZE_MB says. With `wait` the answer is 200 when the message has ended by then, and 202 when it still waits.',
           querystring: SendQuery,
           headers: SendHeaders,
           body: {
@@ -195,9 +198,29 @@ function belongsInBody(field: string): PosternError {
   })
 }
 
+const BOTH_FORMS =
+  'Send a JSON object with Content-Type: application/json, or a finished message with Content-Type: message/rfc822.'
+
+/** The server’s own words know nothing of the second form, nor of the size of a message. */
+function refusalOf(error: unknown, limitBytes: number): unknown {
+  switch (codeOf(error)) {
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new PosternError(`This content type is not accepted here. ${BOTH_FORMS}`, {
+        kind: 'invalid',
+        code: 'media_type_unsupported',
+      })
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return bodyMissing()
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return messageTooLarge(limitBytes)
+    default:
+      return error
+  }
+}
+
 function bodyMissing(): PosternError {
-  return new PosternError(
-    'The body is missing. Send a JSON object with Content-Type: application/json, or a message with Content-Type: message/rfc822.',
-    { kind: 'invalid', code: 'body_missing' },
-  )
+  return new PosternError(`The body is missing. ${BOTH_FORMS}`, {
+    kind: 'invalid',
+    code: 'body_missing',
+  })
 }

@@ -75,40 +75,45 @@ const renewalDays = {
   daysBefore: Type.Integer({
     minimum: 1,
     maximum: 90,
-    description: 'So many days before the end of the secret',
+    description: 'So many days before the end of the credential',
     default: RENEWAL_DEFAULTS.daysBefore,
   }),
   lifetimeDays: Type.Integer({
     minimum: 7,
     maximum: 730,
-    description: 'Life of the new secret; shorter when a policy of the tenant asks for it',
+    description: 'Life of the new credential; shorter when a policy of the tenant asks for it',
     default: RENEWAL_DEFAULTS.lifetimeDays,
   }),
   graceDays: Type.Integer({
     minimum: 0,
     maximum: 90,
-    description: 'The former secret is removed at Microsoft Entra so many days after the exchange',
+    description:
+      'The former credential is removed at Microsoft Entra so many days after the exchange',
     default: RENEWAL_DEFAULTS.graceDays,
   }),
 }
 
-/** Off unless it is switched on: the application needs Application.ReadWrite.OwnedBy for it. */
+/** Off unless it is switched on: for client secrets the application needs Application.ReadWrite.OwnedBy. */
 export const Renewal = Type.Object(
   { enabled: Type.Boolean(), ...renewalDays },
-  { ...closed, description: 'Renewal of the client secret without a person' },
+  { ...closed, description: 'Renewal of the client secret or certificate without a person' },
 )
 export type Renewal = Static<typeof Renewal>
 
 export const RenewalInput = Type.Object(
   {
     enabled: Type.Boolean({
-      description: 'Needs the Graph permission Application.ReadWrite.OwnedBy for the application',
+      description:
+        'A client secret needs the Graph permission Application.ReadWrite.OwnedBy for the application; a certificate needs none: it is renewed with a proof made by the one in use',
     }),
     daysBefore: Type.Optional(renewalDays.daysBefore),
     lifetimeDays: Type.Optional(renewalDays.lifetimeDays),
     graceDays: Type.Optional(renewalDays.graceDays),
   },
-  { ...closed, description: 'Renewal of the client secret without a person; off by default' },
+  {
+    ...closed,
+    description: 'Renewal of the client secret or certificate without a person; off by default',
+  },
 )
 export type RenewalInput = Static<typeof RenewalInput>
 

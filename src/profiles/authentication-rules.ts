@@ -117,7 +117,7 @@ function readRenewal(value: unknown, field: string, findings: Findings): Renewal
   if (renewal.lifetimeDays <= renewal.daysBefore + renewal.graceDays) {
     findings.problem(
       `${field}.lifetimeDays`,
-      `A secret of ${renewal.lifetimeDays} days would be renewed again before its former one is gone: enter more days than daysBefore and graceDays together.`,
+      `A credential of ${renewal.lifetimeDays} days would be renewed again before its former one is gone: enter more days than daysBefore and graceDays together.`,
     )
     return undefined
   }

@@ -2,7 +2,7 @@ import { type FieldProblem, PosternError } from '../platform/errors.ts'
 
 export function profileNotFound(id: string): PosternError {
   return new PosternError(
-    `There is no profile “${shown(id)}”. Read the list of profiles for the names that exist.`,
+    `There is no profile “${shown(id)}”. GET /api/v1/profiles and “postern doctor” show those that exist.`,
     { kind: 'not_found', code: 'profile_not_found' },
   )
 }

@@ -151,20 +151,14 @@ function credentialWarnings({ settings, credential, now }: WarningFacts): readon
     : expiryWarnings(credential.expiresAt, now)
 }
 
-function renewalWarnings({ settings, credential, managed }: WarningFacts): readonly Warning[] {
+function renewalWarnings({ settings, managed }: WarningFacts): readonly Warning[] {
   const { authentication } = settings
   if (authentication.type !== 'exchangeOnline' || authentication.renewal?.enabled !== true)
     return []
-  const field = 'authentication.renewal.enabled'
-  if (managed) {
-    const message =
-      'The secret is not renewed, because it comes from the settings file, which Postern does not write: renew it there, or keep the profile in Postern alone.'
-    return [{ field, message }]
-  }
-  if (credential?.type !== 'certificate') return []
+  if (!managed) return []
   const message =
-    'Only client secrets are renewed: replace the certificate yourself before its end.'
-  return [{ field, message }]
+    'The credential is not renewed, because it comes from the settings file, which Postern does not write: renew it there, or keep the profile in Postern alone.'
+  return [{ field: 'authentication.renewal.enabled', message }]
 }
 
 function wordsFor(

@@ -47,6 +47,16 @@ export function readSenderCommand(command: Buffer): SenderCommand | Reply | unde
   }
 }
 
+/** Old devices have a word in the place of their address: `MAIL FROM:<MFP-2>`. */
+export function isWithoutDomain(sender: SenderCommand | undefined): boolean {
+  return sender !== undefined && /^[^\s@]+$/.test(sender.address)
+}
+
+/** The same MAIL command with the null sender. */
+export function withNullSender(command: Buffer): Buffer {
+  return Buffer.from(command.toString('latin1').replace(/<[^<>]*>/, '<>'), 'latin1')
+}
+
 export function readRecipientCommand(
   command: Buffer,
   smtpUtf8: boolean,

@@ -11,8 +11,10 @@ import { createRelayNews, type RelayEvents } from './events.ts'
 import { RELAY_LIMITS, type RelayLimits } from './limits.ts'
 import { createDateText } from './message/index.ts'
 import { createRates } from './rates.ts'
+import { FAREWELLS } from './refusals.ts'
 import type { Relay, RelayConfig } from './relay.ts'
 import { RelayServer } from './relay-server.ts'
+import type { Reply } from './reply.ts'
 import { createSubmitters } from './submitter.ts'
 import { createCertificateSource, type ServerCertificate } from './tls/index.ts'
 
@@ -52,6 +54,7 @@ export function createRelay(deps: RelayDeps): Relay {
   let server: RelayServer | undefined
   let problem: string | null = null
   let isStopping = false
+  let isWatching = false
   /** Aborted when there is something to look at, or when it stops. */
   let nudge = new AbortController()
   const ends: (() => void)[] = []
@@ -83,14 +86,20 @@ export function createRelay(deps: RelayDeps): Relay {
     if (found !== null) news.closed(found)
   }
 
+  /** Whether others reach it, and none of them may hand in anything. */
+  function isForNobody(): boolean {
+    return !isLoopbackHost(config.host) && !clients.hasAny()
+  }
+
   async function open(): Promise<void> {
     try {
       await clients.refresh()
-      if (!isLoopbackHost(config.host) && !clients.hasAny()) return tell(strangersOnly(config.host))
+      if (isForNobody()) return tell(strangersOnly(config.host))
       certificate = (await certificates.next()) ?? certificate
       if (certificate === undefined || isStopping) return
       const opened = new RelayServer(desk, certificate, () => run(watchConnections()))
       await listen(opened, { host: config.host, port: config.port ?? 0 })
+      if (isStopping) return await close(opened, { clock, farewell: FAREWELLS.stopping })
       server = opened
       tell(null)
       news.opened(shown(opened))
@@ -115,23 +124,38 @@ export function createRelay(deps: RelayDeps): Relay {
     }
   }
 
+  async function lookAfter(listening: RelayServer): Promise<void> {
+    try {
+      await clients.refresh()
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'relay clients not read')
+    }
+    if (!isForNobody()) return await renewCertificate(listening)
+    server = undefined
+    tell(strangersOnly(config.host))
+    await close(listening, { clock, farewell: FAREWELLS.noClients })
+  }
+
   async function keepOpen(): Promise<void> {
     while (!isStopping) {
-      const waits = new AbortController()
-      nudge = waits
-      await clock.sleep(server === undefined ? RETRY_MS : LOOK_MS, waits.signal).catch(() => {})
+      await clock.sleep(server === undefined ? RETRY_MS : LOOK_MS, nudge.signal).catch(() => {})
       if (isStopping) return
+      // What changes from here on is looked at in the next round, without a wait.
+      nudge = new AbortController()
       if (server === undefined) await open()
-      else await renewCertificate(server)
+      else await lookAfter(server)
     }
   }
 
-  /** Runs while there is a connection. */
+  /** Runs while there is a connection, and only once: every round is a second for all of them. */
   async function watchConnections(): Promise<void> {
+    if (isWatching) return
+    isWatching = true
     do {
       await clock.sleep(SECOND_MS, stopWatching.signal).catch(() => {})
       for (const connection of server?.open ?? []) connection.tick()
     } while (!stopWatching.signal.aborted && (server?.open.size ?? 0) > 0)
+    isWatching = false
   }
   const stopWatching = new AbortController()
 
@@ -141,7 +165,7 @@ export function createRelay(deps: RelayDeps): Relay {
       await open()
       ends.push(
         clients.onChange(() => {
-          if (server === undefined) nudge.abort('a client has changed')
+          if (server === undefined || isForNobody()) nudge.abort('a client has changed')
         }),
       )
       run(keepOpen())
@@ -156,19 +180,22 @@ export function createRelay(deps: RelayDeps): Relay {
       isStopping = true
       for (const end of ends) end()
       nudge.abort('stopping')
-      if (server !== undefined) await close(server, clock)
+      if (server !== undefined) await close(server, { clock, farewell: FAREWELLS.stopping })
       stopWatching.abort('stopping')
       await Promise.all(running)
     },
   }
 }
 
-async function close(server: RelayServer, clock: Clock): Promise<void> {
+async function close(
+  server: RelayServer,
+  { clock, farewell }: { clock: Clock; farewell: Reply },
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.server.close(() => resolve()))
   const done = new AbortController()
   const all = Promise.all(
     [...server.open].map((connection) => {
-      connection.bow()
+      connection.bow(farewell)
       return connection.gone
     }),
   )
@@ -208,7 +235,7 @@ function namesOf(hostname: string, host: string): readonly string[] {
 }
 
 function strangersOnly(host: string): string {
-  return `The SMTP relay stays closed: POSTERN_RELAY_HOST is ${host}, which others reach, and there is no relay client yet, neither with a login nor with a list of addresses. Create one with “postern client create”: it opens then by itself.`
+  return `The SMTP relay stays closed: POSTERN_RELAY_HOST is ${host}, which others reach, and there is no relay client that is switched on, neither with a login nor with a list of addresses. Create one with “postern client create”: it opens then by itself.`
 }
 
 const REASONS: ReadonlyMap<string, string> = new Map([

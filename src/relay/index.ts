@@ -3,7 +3,8 @@
  *
  * Promises: 250 is said only after the outbox has committed the message durably; whatever is not accepted gets an answer
  * with an enhanced code and a sentence, a temporary one wherever trying again can help. What is accepted goes on byte for
- * byte behind a Received line, but for what a client's settings ask to be repaired or rewritten. Nobody sends without a
+ * byte behind a Received line, but for Bcc fields, which never leave, and what a client's settings ask to be repaired or
+ * rewritten. Nobody sends without a
  * login or an address that an operator has named, and then only as the senders that the client may use. A password is
  * taken over TLS, or from this machine. No peer can hold it up: connections, their life, every command, the time of a
  * message, its header section and its size are bounded; a message is never whole in memory.
@@ -12,7 +13,7 @@
  * or at the next server.
  *
  * States of the relay: off (no port), closed (with a sentence that says why; it tries again by itself), open. On an
- * address that others reach it stays closed until there is a client.
+ * address that others reach it is open only while there is a client.
  *
  * What survives a crash: the clients, the certificate, every message that got its 250. What does not: the counts of failed
  * logins and of the messages of the last minute, and up to a minute of a client's last use. A message whose final dot

@@ -19,6 +19,8 @@ export interface RelayLimits {
   /** Commands other than RCPT since the last accepted message, before and after the login. */
   readonly strangerCommands: number
   readonly clientCommands: number
+  /** RCPT commands since the last accepted message. Those above the number of a message only hear 452. */
+  readonly recipientCommands: number
 }
 
 /** RFC 5321 §4.5.3.2.7 asks a server to wait five minutes for the next command. */
@@ -33,6 +35,7 @@ export const RELAY_LIMITS: RelayLimits = {
   errors: 20,
   strangerCommands: 20,
   clientCommands: 200,
+  recipientCommands: 10_000,
 }
 
 /** A header section of more bytes is no mail. */

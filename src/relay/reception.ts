@@ -36,7 +36,7 @@ export interface ReceptionDeps {
   limitBytes: number
 }
 
-/** Handed to the outbox together: fewer calls, and no small piece holds the memory of a large read. */
+/** Handed to the outbox together: fewer waits. Many small pieces become one: none holds the memory of a large read. */
 const BLOCK_BYTES = 64 * 1024
 const MOST_PIECES = 64
 const EMPTY_LINE = '\r\n\r\n'
@@ -127,8 +127,15 @@ export function createReception(deps: ReceptionDeps): Reception {
   }
 
   function store(): Promise<void> {
-    storing = intake?.write(takeAll()).catch(fail)
-    return storing ?? Promise.resolve()
+    const block = pieces
+    pieces = []
+    pieceBytes = 0
+    storing = writeAll(block).catch(fail)
+    return storing
+  }
+
+  async function writeAll(block: readonly Buffer[]): Promise<void> {
+    for (const piece of block) await intake?.write(piece)
   }
 
   function lookForHead(content: Buffer): void {
@@ -157,6 +164,8 @@ export function createReception(deps: ReceptionDeps): Reception {
 
     async finish(flaw) {
       isComplete = true
+      // The final dot may come with bytes that are still being kept.
+      await storing
       if (flaw !== null) refuse(FLAWS[flaw])
       if (refusal === undefined && plan === undefined) begin(pieceBytes)
       if (refusal === undefined && pieceBytes > 0) await store()

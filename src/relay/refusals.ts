@@ -5,6 +5,10 @@ const farewell = (enhanced: string, text: string): Reply => ({ code: 421, enhanc
 
 export const FAREWELLS = {
   stopping: farewell('4.3.2', 'Postern is stopping. Try again in a moment.'),
+  noClients: farewell(
+    '4.3.2',
+    'This relay closes, because it has no relay client any more. An administrator can make one.',
+  ),
   crowded: farewell('4.3.2', 'Too many connections at once. Try again in a moment.'),
   crowdedAddress: farewell(
     '4.7.0',
@@ -19,10 +23,18 @@ export const FAREWELLS = {
     'The secret of this relay client was changed. Connect again and log in with the new one.',
   ),
   errors: farewell('4.7.0', 'Too many errors in this connection. Correct the application.'),
-  commands: farewell('4.7.0', 'Too many commands without a message in this connection.'),
+  commands: farewell(
+    '4.7.0',
+    'Too many commands without a message in this connection. Connect again.',
+  ),
+  recipients: farewell(
+    '4.7.0',
+    'Too many recipients without a message in this connection. Send to fewer at once.',
+  ),
+  idle: farewell('4.4.2', 'Nothing was sent for a long time. Connect again.'),
   early: farewell('4.5.0', 'The client spoke before the greeting. Wait for it.'),
-  web: farewell('4.7.0', 'This is a mail relay, not a web server.'),
-  longCommand: farewell('4.5.2', 'The command is too long.'),
+  web: farewell('4.7.0', 'This is a mail relay, not a web server. Speak SMTP here.'),
+  longCommand: farewell('4.5.2', 'The command is too long. Correct the application.'),
   slowLogin: farewell('4.4.2', 'The login took too long. Connect again.'),
   slowData: farewell('4.4.2', 'The message took too long to arrive. Try again.'),
   long: farewell('4.4.2', 'The connection was open for a long time. Connect again.'),
@@ -37,7 +49,7 @@ export const REFUSALS = {
   controlCharacters: {
     code: 500,
     enhanced: '5.5.2',
-    text: 'The command holds a control character.',
+    text: 'The command holds a control character. Correct the application.',
   },
   tlsNeeded: {
     code: 538,
@@ -47,7 +59,7 @@ export const REFUSALS = {
   inTransaction: {
     code: 503,
     enhanced: '5.5.1',
-    text: 'AUTH is not possible while a message is being handed in.',
+    text: 'AUTH is not possible while a message is being handed in. Log in before MAIL.',
   },
   otherIdentity: {
     code: 535,
@@ -60,16 +72,3 @@ export const REFUSALS = {
     text: 'No recipient was accepted: name one with RCPT first.',
   },
 } as const satisfies Readonly<Record<string, Reply>>
-
-/** Farewells of the library in words of our own, with a code that says what they mean. */
-const REWORDED: readonly (readonly [RegExp, Reply])[] = [
-  [/You talk too soon$/, FAREWELLS.early],
-  [/HTTP requests not allowed$/, FAREWELLS.web],
-  [/Command line too long$/, FAREWELLS.longCommand],
-  [/too many unrecognized commands$/, FAREWELLS.errors],
-]
-
-/** Undefined: nothing of our own. */
-export function inOwnWords(text: string): Reply | undefined {
-  return REWORDED.find(([form]) => form.test(text))?.[1]
-}

@@ -4,13 +4,20 @@ import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp
 import type { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
 import type { EnvelopeRecipient } from '../outbox/index.ts'
 import { SECOND_MS } from '../platform/clock.ts'
-import { readRecipientCommand, readSenderCommand, type SenderCommand } from './address-command.ts'
+import {
+  isWithoutDomain,
+  readRecipientCommand,
+  readSenderCommand,
+  type SenderCommand,
+  withNullSender,
+} from './address-command.ts'
 import { isLoopbackAddress, type RelayClient } from './clients/index.ts'
 import type { Desk } from './desk.ts'
+import { ownReply } from './library-replies.ts'
 import { DRAINED_BYTES, LONGEST_COMMAND_BYTES } from './limits.ts'
 import type { Flaw } from './message/index.ts'
 import { createReception, type Reception } from './reception.ts'
-import { FAREWELLS, inOwnWords, REFUSALS } from './refusals.ts'
+import { FAREWELLS, REFUSALS } from './refusals.ts'
 import { RelayParser } from './relay-parser.ts'
 import { type Reply, replyLines, replyOf } from './reply.ts'
 import type { Submitter } from './submitter.ts'
@@ -23,7 +30,6 @@ interface Transaction {
   readonly recipients: Map<string, EnvelopeRecipient>
 }
 
-const ENHANCED = /^([245]\.\d{1,3}\.\d{1,3}) (.+)$/s
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to refuse
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
 
@@ -47,6 +53,7 @@ export class RelayConnection extends SMTPConnection {
   #failedLogins = 0
   #errors = 0
   #commands = 0
+  #recipientCommands = 0
 
   constructor(server: SMTPServer, socket: Socket, options: SMTPConnectionOptions, desk: Desk) {
     super(server, socket, options)
@@ -91,20 +98,22 @@ export class RelayConnection extends SMTPConnection {
     return parser
   }
 
-  /** Own replies carry their enhanced code in front of the text; long ones become several lines. */
+  /**
+   * Own replies carry their enhanced code in front of the text; those of the library are put into other words. Long ones
+   * become several lines.
+   */
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
     if (typeof data !== 'string') {
       const isEhlo = Array.isArray(data) && code === 250
       super.send(code, isEhlo ? this.#announced(data) : data, context)
       return
     }
-    const reworded = code === 421 ? inOwnWords(data) : undefined
-    const text = reworded === undefined ? data : `${reworded.enhanced} ${reworded.text}`
-    const [, enhanced, sentence] = ENHANCED.exec(text) ?? []
-    if (enhanced === undefined || sentence === undefined) super.send(code, text, context)
+    const reply = ownReply(code, data)
+    if (reply === undefined) super.send(code, data, context)
     else {
-      const lines = replyLines(sentence).map((line) => `${enhanced} ${line}`)
-      super.send(code, lines, false)
+      const start = reply.enhanced === null ? '' : `${reply.enhanced} `
+      const lines = replyLines(reply.text).map((line) => start + line)
+      super.send(reply.code, lines, false)
     }
     if (code >= 500) this.#errors += 1
     if (this.#errors >= this.#desk.limits.errors && !this._closing) this.#reply(FAREWELLS.errors)
@@ -122,9 +131,7 @@ export class RelayConnection extends SMTPConnection {
   #announced(lines: readonly string[]): string[] {
     return lines
       .filter((line) => !line.startsWith('AUTH ') || this.secure || this.#isLoopback)
-      .map((line) =>
-        line.startsWith('SIZE ') ? `SIZE ${sizeLimitOf(this.#desk, this.#neighbour)}` : line,
-      )
+      .map((line) => (line === 'SIZE' ? `SIZE ${sizeLimitOf(this.#desk, this.#neighbour)}` : line))
   }
 
   override _onCommand(command: Buffer, callback?: () => void): void {
@@ -143,12 +150,14 @@ export class RelayConnection extends SMTPConnection {
       if (callback !== undefined) setImmediate(callback)
       return
     }
-    if (this.#transaction === undefined || !/^RCPT /i.test(line)) this.#commands += 1
-    const { strangerCommands, clientCommands } = this.#desk.limits
+    if (this.#transaction !== undefined && /^RCPT /i.test(line)) this.#recipientCommands += 1
+    else this.#commands += 1
+    const { strangerCommands, clientCommands, recipientCommands } = this.#desk.limits
     const isKnown = this.#clientId !== undefined
     if (this.#commands > (isKnown ? clientCommands : strangerCommands)) {
       this.#reply(FAREWELLS.commands)
-    } else super._onCommand(command, callback)
+    } else if (this.#recipientCommands > recipientCommands) this.#reply(FAREWELLS.recipients)
+    else super._onCommand(command, callback)
   }
 
   override handler_AUTH(command: Buffer, callback: () => void): void {
@@ -211,7 +220,8 @@ export class RelayConnection extends SMTPConnection {
       return
     }
     this.#wanted = sender
-    super.handler_MAIL(command, callback)
+    // The library knows no sender without a domain; whether it may come is decided in acceptSender().
+    super.handler_MAIL(isWithoutDomain(sender) ? withNullSender(command) : command, callback)
   }
 
   override handler_RCPT(command: Buffer, callback: () => void): void {
@@ -255,7 +265,6 @@ export class RelayConnection extends SMTPConnection {
     const { submitter, recipients } = transaction
     const refusal = judgeRecipient(submitter.client, recipients, recipient.address)
     if (refusal === undefined) recipients.set(recipient.address.toLowerCase(), recipient)
-    else this.#commands += 1
     return refusal
   }
 
@@ -330,6 +339,7 @@ export class RelayConnection extends SMTPConnection {
     if (reply.code === 250) {
       this.#errors = 0
       this.#commands = 0
+      this.#recipientCommands = 0
       const clientId = this.#transaction?.submitter.client.id
       if (clientId !== undefined) this.#desk.book.noteUse(clientId)
       this.#reply(reply)
@@ -373,9 +383,9 @@ export class RelayConnection extends SMTPConnection {
     else if (this.#ageMs > sessionMs) this.#reply(FAREWELLS.long)
   }
 
-  /** Says that the relay stops; what is under way is finished first. */
-  bow(): void {
-    if (!this.isBusy) this.#reply(FAREWELLS.stopping)
+  /** Says why the relay closes; what is under way is finished first. */
+  bow(reply: Reply): void {
+    if (!this.isBusy) this.#reply(reply)
   }
 
   destroy(): void {

@@ -47,6 +47,8 @@ export class RelayServer extends SMTPServer {
       banner: 'Postern',
       heloResponse: '%s',
       size: desk.maxMessageBytes,
+      // Each client has a limit of its own.
+      hideSize: true,
       key: certificate.key.reveal(),
       cert: certificate.certificate,
       minVersion: 'TLSv1.2',

@@ -96,6 +96,18 @@ export const Status = Type.Object(
     undeliveredAlerts: Type.Integer({
       description: 'Open alerts about the agent itself whose mail is still waiting',
     }),
+    relay: Type.Object(
+      {
+        address: Type.Union([Type.String(), Type.Null()], {
+          description: 'Where the SMTP relay listens, as host:port; null: nowhere',
+        }),
+        problem: Type.Union([Type.String(), Type.Null()], {
+          description:
+            'Why it does not listen although it shall, or what else an operator must do for it; null also while it is switched off',
+        }),
+      },
+      closed,
+    ),
     profiles: Type.Array(ProfileStatus),
   },
   closed,

@@ -1,8 +1,8 @@
 /**
- * Status: what dashboards poll, assembled from profiles, verification and alerts.
+ * Status: what dashboards poll, assembled from profiles, verification, outbox, relay and alerts.
  *
  * Promises: answering costs no database read; the answer is put together again only after something has happened
- * (profile, health, alert, settings file, mail that waits) or a UTC day has ended, and every second while mail waits, whose
+ * (profile, health, alert, settings file, relay, mail that waits) or a UTC day has ended, and every second while mail waits, whose
  * age grows. Overall `status` is the worst of all profiles and of the agent's own problems; mail that is kept back is
  * `failing`, whatever the health says. It keeps nothing: after a crash it is put together from what the features have stored.
  */

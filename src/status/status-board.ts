@@ -1,11 +1,12 @@
-import { type AlertEvents, type Alerts, networkSummary } from '../alerts/index.ts'
+import { isIPv6 } from 'node:net'
+import { type AlertEvents, type Alerts, networkSummary, orphanedSummary } from '../alerts/index.ts'
 import { type CredentialEvents, daysLeft } from '../credentials/index.ts'
 import type { Hold, NotifierEvents, Outbox, OutboxEvents } from '../outbox/index.ts'
 import { type Clock, DAY_MS, SECOND_MS, toIso } from '../platform/clock.ts'
 import type { EventBus } from '../platform/events.ts'
 import type { Profile, ProfileEvents, Profiles } from '../profiles/index.ts'
 import type { SyncEvents } from '../provisioning/index.ts'
-import type { RelayEvents } from '../relay/index.ts'
+import type { Relay, RelayEvents } from '../relay/index.ts'
 import type {
   LastTestEmail,
   TestEmailOutcomes,
@@ -33,8 +34,9 @@ export interface StatusBoardDeps {
   readonly profiles: Pick<Profiles, 'list'>
   readonly verification: Pick<Verification, 'healthOf' | 'networkProblem'>
   readonly alerts: Pick<Alerts, 'summaryOf' | 'hasIndependentPath'>
-  readonly outbox: Pick<Outbox, 'queueOf' | 'holdsOf'>
+  readonly outbox: Pick<Outbox, 'queueOf' | 'holdsOf' | 'orphaned'>
   readonly testEmails: Pick<TestEmailOutcomes, 'lastOf'>
+  readonly relay: Pick<Relay, 'address' | 'problem'>
   /** Problems of the settings file; empty when there is none. */
   readonly syncProblems: () => readonly string[]
   readonly events: EventBus<StatusEvents>
@@ -66,6 +68,7 @@ const NEWS = [
   'outbox.held',
   'outbox.released',
   'outbox.changed',
+  'relay.changed',
   'sync.applied',
   'sync.refused',
 ] as const satisfies readonly (keyof StatusEvents)[]
@@ -100,14 +103,21 @@ function assemble(deps: StatusBoardDeps, facts: { startedAt: string; version: st
   const known = deps.profiles.list()
   const profiles = known.map((profile) => profileStatus(profile, deps))
   const network = deps.verification.networkProblem()
-  const problems = [...(network === null ? [] : [networkSummary(network)]), ...deps.syncProblems()]
+  const orphaned = orphanedSummary(deps.outbox)
+  const problems = [
+    ...(network === null ? [] : [networkSummary(network)]),
+    ...(orphaned === undefined ? [] : [orphaned]),
+    ...deps.syncProblems(),
+  ]
   const own = deps.alerts.summaryOf(null)
+  const relay = relayStatus(deps.relay)
   const failing =
     network !== null ||
     profiles.some(({ health }) => health === 'failing') ||
     known.some(({ id }) => deps.outbox.holdsOf(id).length > 0)
   const warning =
     problems.length > 0 ||
+    relay.problem !== null ||
     own.undelivered > 0 ||
     profiles.some(
       ({ health, credential, undeliveredAlerts }) =>
@@ -122,8 +132,17 @@ function assemble(deps: StatusBoardDeps, facts: { startedAt: string; version: st
     problems,
     openAlerts: own.open,
     undeliveredAlerts: own.undelivered,
+    relay,
     profiles,
   }
+}
+
+function relayStatus(relay: StatusBoardDeps['relay']): Status['relay'] {
+  const address = relay.address()
+  const problem = relay.problem()
+  if (address === null) return { address, problem }
+  const { host, port } = address
+  return { address: `${isIPv6(host) ? `[${host}]` : host}:${port}`, problem }
 }
 
 function profileStatus(profile: Profile, deps: StatusBoardDeps): ProfileStatus {

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import type { Kysely } from 'kysely'
@@ -11,6 +11,7 @@ import { createKeyRing, type KeyRing } from './key-ring.ts'
 import { loadMasterKey } from './master-key.ts'
 import { assertNotNewer, migrate, readMigrations, schemaVersion } from './migrate.ts'
 import {
+  accessDenied,
   BUSY_TIMEOUT_MS,
   CHECKPOINT_PAGES,
   createQueryBuilder,
@@ -87,7 +88,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   if (role === 'agent') {
     prepareFolder(dataDir)
     closers.use(claimDataFolder({ dataDir, clock }))
-  } else if (!existsSync(file)) {
+  } else if (!isThere(file)) {
     throw new PosternError(
       `There is no Postern database in ${dataDir}. Start the agent once, or name its folder in POSTERN_DATA_DIR.`,
       { kind: 'not_found', code: 'database_missing' },
@@ -103,9 +104,10 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     }
   })
 
-  const keyRing = createKeyRing(
+  const masterKey = guard(() =>
     loadMasterKey({ dataDir, given: options.masterKey, mayReplace: role === 'agent', clock, log }),
   )
+  const keyRing = createKeyRing(masterKey)
   const sqlite = guard(() => openSqlite(file, BUSY_TIMEOUT_MS[role]))
   closers.defer(() => {
     sqlite.close()
@@ -136,6 +138,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   }
 }
 
+/** Of a folder that may not be looked into, nobody can tell. */
+function isThere(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) !== undefined
+  } catch (cause) {
+    throw storageError(cause) === undefined ? cause : accessDenied(file, cause)
+  }
+}
+
 function prepareFolder(dataDir: string): void {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -150,14 +161,14 @@ function prepareFolder(dataDir: string): void {
 
 /** Looks at an existing file without changing it: a damaged or newer one stops the start here. */
 function inspectFile(file: string, checkVersion: (version: number) => void): void {
-  if (!existsSync(file)) return
+  if (!isThere(file)) return
   try {
     const sqlite = new Sqlite(file, { readonly: true })
     try {
       checkVersion(schemaVersion(sqlite))
       if (statSync(file).size <= FULLY_CHECKED_BYTES) {
         const verdict = sqlite.pragma('quick_check(1)', { simple: true })
-        if (verdict !== 'ok') throw new Error(String(verdict))
+        if (verdict !== 'ok') throw damaged(file, new Error(String(verdict)))
       }
     } finally {
       sqlite.close()
@@ -165,10 +176,15 @@ function inspectFile(file: string, checkVersion: (version: number) => void): voi
   } catch (cause) {
     if (cause instanceof PosternError) throw cause
     const known = storageError(cause)
-    if (known !== undefined && known.code !== 'database_damaged') throw known
-    throw new PosternError(
-      `${file} is damaged; it was not changed. Move it away and restore the newest backup, or start with an empty data folder and enter the settings again.`,
-      { kind: 'unavailable', code: 'database_damaged', cause },
-    )
+    if (known?.code === 'database_damaged') throw damaged(file, cause)
+    if (known?.code === 'data_folder_unusable') throw accessDenied(file, cause)
+    throw known ?? cause
   }
+}
+
+function damaged(file: string, cause: unknown): PosternError {
+  return new PosternError(
+    `${file} is damaged; it was not changed. Move it away and restore the newest backup, or start with an empty data folder and enter the settings again.`,
+    { kind: 'unavailable', code: 'database_damaged', cause },
+  )
 }

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os'
 import Sqlite from 'better-sqlite3'
 import { Kysely, SqliteDialect } from 'kysely'
 import { codeOf, PosternError } from '../platform/errors.ts'
@@ -156,17 +157,38 @@ export function storageError(cause: unknown): PosternError | undefined {
       { kind: 'unavailable', code: 'database_locked', cause },
     )
   }
-  if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_READONLY')) {
+  if (DENIED.test(code)) return accessDenied('The database file', cause)
+  if (code.startsWith('SQLITE_IOERR')) {
     return new PosternError(
       'The database file cannot be read or written. Check the disk and the permissions of the data folder.',
       { kind: 'unavailable', code: 'storage_failed', cause },
     )
   }
-  if (code === 'SQLITE_CORRUPT' || code === 'SQLITE_NOTADB') {
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
     return new PosternError(
       'The database file is damaged. Stop Postern and restore the newest backup.',
       { kind: 'unavailable', code: 'database_damaged', cause },
     )
   }
   return undefined
+}
+
+/** Of SQLite (sqlite.org/rescode.html) and of the operating system. */
+const DENIED = /^(SQLITE_(CANTOPEN|READONLY|AUTH|PERM)|EACCES$|EPERM$)/
+
+/** `what` may not be opened by the user of this process. */
+export function accessDenied(what: string, cause: unknown): PosternError {
+  return new PosternError(
+    `${what} cannot be opened by the user ${currentUser()}, who may not read and write it. Run this as the user that runs the agent, such as with “sudo -u”, or give that user the data folder with everything in it.`,
+    { kind: 'unavailable', code: 'data_folder_unusable', cause },
+  )
+}
+
+/** A user without a name is its number. */
+function currentUser(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return String(process.geteuid?.() ?? 'of this process')
+  }
 }

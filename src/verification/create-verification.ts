@@ -71,7 +71,7 @@ export async function createVerification(deps: VerificationDeps): Promise<Verifi
   async function execute(
     profileId: string,
     { reason, sendTo }: RunOrder,
-    signal: AbortSignal,
+    { signal, stepAside }: { signal: AbortSignal; stepAside: () => void },
   ): Promise<Report> {
     const profile = profiles.find(profileId)
     if (profile === undefined) throw removed(profileId)
@@ -79,7 +79,15 @@ export async function createVerification(deps: VerificationDeps): Promise<Verifi
     const health = board.healthOf(profileId)
     const result = await runChecks(
       { ...deps, agent: { version, hostname }, timeoutMs },
-      { profile, reason, sendTo, lastDiagnosis: health.diagnosis, proof: health, signal },
+      {
+        profile,
+        reason,
+        sendTo,
+        lastDiagnosis: health.diagnosis,
+        proof: health,
+        signal,
+        onWait: stepAside,
+      },
     )
     // The last exit: from here on the run is stored, whole.
     signal.throwIfAborted()

@@ -34,6 +34,8 @@ export interface TokenWish {
   /** Wait for a short cool-down of the token source instead of repeating the last refusal. */
   patient: boolean
   signal?: AbortSignal | undefined
+  /** Told when a wait for the turn at Entra begins; what it returns is called at its end. */
+  onWait?: (() => () => void) | undefined
 }
 
 /** What the SMTP client needs to log in as the profile. */
@@ -106,18 +108,20 @@ export async function acquireToken(
   },
 ): Promise<TokenOutcome> {
   const { tokens, clock } = deps
-  const { authentication, credential, fresh, patient, signal } = request
+  const { authentication, credential, fresh, patient, signal, onWait } = request
   const { cloud, tenantId, clientId } = authentication
   const wanted = { cloud, tenantId, clientId, credential }
-  if (fresh === 'always') return tokens.acquire(wanted, { fresh: true, patient, signal })
-  const first = await tokens.acquire(wanted, { patient, signal })
+  const options = { patient, signal, onWait }
+  if (fresh === 'always') return tokens.acquire(wanted, { ...options, fresh: true })
+  const first = await tokens.acquire(wanted, options)
   if (!first.ok || !first.trace.fromCache) return first
   const now = clock.now()
   const age = now - first.value.obtainedAt
   const tooOld = fresh === 'recent' && (age < 0 || age > RECENT_MS)
   const lacking = checkClaims(first.value.claims, { ...expectation(authentication), now })
   if (!tooOld && lacking === undefined) return first
-  return tokens.acquire(wanted, { fresh: true, patient, signal })
+  // A good one is not worth a wait behind others that are refused; the next one will be younger.
+  return tokens.acquire(wanted, { ...options, fresh: lacking === undefined ? 'unlessPaced' : true })
 }
 
 export function expectation(authentication: ExchangeOnlineAuthentication) {

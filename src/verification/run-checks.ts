@@ -1,7 +1,6 @@
 import type { Diagnosis } from '../diagnosis/index.ts'
 import { SECOND_MS, toIso } from '../platform/clock.ts'
 import { newId } from '../platform/ids.ts'
-import { createTimeLimit } from '../platform/time-limit.ts'
 import type { OpenedCredential, Profile } from '../profiles/index.ts'
 import { composeMessage, type SmtpClient, type SmtpProbeOptions } from '../smtp/index.ts'
 import type { Check, Report, VerifyReason } from './api.ts'
@@ -17,6 +16,7 @@ import {
 import { proveLogin } from './prove-login.ts'
 import { recordProbe } from './prove-server.ts'
 import { readRecipient } from './recipient.ts'
+import { createRunLimit } from './run-limit.ts'
 import { createStage, type Stage } from './stage.ts'
 import { type AgentIdentity, composeTestMessage } from './test-message.ts'
 import { unproven } from './unproven.ts'
@@ -26,7 +26,7 @@ export interface RunDeps extends MailAccessDeps {
   agent: AgentIdentity
   /** Absent: nobody asks Graph. */
   evidence?: Evidence | undefined
-  /** Longest time for a whole run. */
+  /** Longest time for a whole run, without what it waits for its turn at Entra. */
   timeoutMs: number
 }
 
@@ -38,6 +38,8 @@ export interface RunRequest {
   /** What these settings have done before. */
   proof: Proof
   signal: AbortSignal
+  /** Told when the run begins to wait for its turn at Entra. */
+  onWait?: (() => void) | undefined
   /** To prove in place of the stored one; the profile's facts are this credential's then. */
   credential?: OpenedCredential | undefined
 }
@@ -59,12 +61,15 @@ export async function runChecks(deps: RunDeps, request: RunRequest): Promise<Run
   const stage = createStage({ ...deps, profile, proof, list })
   let message: Report['message'] = null
   {
-    const reason = () => new Error('the time is over')
-    using deadline = createTimeLimit({ clock, ms: timeoutMs, reason, signal })
+    using limit = createRunLimit({ clock, ms: timeoutMs, signal })
+    const onWait = () => {
+      request.onWait?.()
+      return limit.pause()
+    }
     try {
-      message = await prove(deps, { ...request, sendTo, signal: deadline.signal }, stage)
+      message = await prove(deps, { ...request, sendTo, signal: limit.signal, onWait }, stage)
     } catch (error) {
-      if (signal.aborted || !deadline.passed()) throw error
+      if (signal.aborted || !limit.passed()) throw error
       recordTimeout({ profile, timeoutMs, list, stage })
     }
   }
@@ -89,7 +94,9 @@ export async function runChecks(deps: RunDeps, request: RunRequest): Promise<Run
   return { report, finishedAt }
 }
 
-async function prove(deps: RunDeps, request: RunRequest, stage: Stage): Promise<Report['message']> {
+type Proving = Omit<RunRequest, 'onWait'> & Required<Pick<TokenWish, 'onWait'>>
+
+async function prove(deps: RunDeps, request: Proving, stage: Stage): Promise<Report['message']> {
   const { profile, lastDiagnosis, sendTo, signal, credential } = request
   const asked = { profile, lastDiagnosis, stage, credential }
   const login = await proveLogin(deps, { ...asked, wish: wishOf(request) })
@@ -115,9 +122,9 @@ async function prove(deps: RunDeps, request: RunRequest, stage: Stage): Promise<
 }
 
 /** A person who waits gets a new answer of Entra; so does each sweep, to notice a withdrawn right in time. */
-function wishOf({ reason, signal }: RunRequest): TokenWish {
+function wishOf({ reason, signal, onWait }: Proving): TokenWish {
   const asked = reason === 'requested' || reason === 'saved'
-  return { fresh: asked ? 'always' : 'recent', patient: asked, signal }
+  return { fresh: asked ? 'always' : 'recent', patient: asked, signal, onWait }
 }
 
 async function messageFor(

@@ -39,7 +39,15 @@ interface Run {
  */
 export function createRuns(deps: {
   concurrency: number
-  execute(profileId: string, order: RunOrder, signal: AbortSignal): Promise<Report>
+  execute(
+    profileId: string,
+    order: RunOrder,
+    options: {
+      signal: AbortSignal
+      /** Lets another run begin: this one only waits now, for a long time. */
+      stepAside: () => void
+    },
+  ): Promise<Report>
 }): Runs {
   const { execute } = deps
   const gate = createGate(deps.concurrency)
@@ -81,7 +89,7 @@ export function createRuns(deps: {
         run.attempt = attempt
         const signal = AbortSignal.any([run.end.signal, attempt.signal])
         try {
-          const report = await execute(profileId, run.order, signal)
+          const report = await execute(profileId, run.order, { signal, stepAside: leave })
           if (!attempt.signal.aborted) return report
         } catch (error) {
           if (!attempt.signal.aborted || run.end.signal.aborted) throw error

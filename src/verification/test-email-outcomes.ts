@@ -32,8 +32,20 @@ export async function createTestEmailOutcomes(deps: {
   const { log, events } = deps
   const { db } = deps.storage
   const rows = await db.selectFrom('test_email').selectAll().execute()
-  const known = new Map(rows.map((row) => [row.profile_id, toOutcome(row)]))
-  const unsubscribe = events.on('profile.removed', ({ profile }) => void known.delete(profile.id))
+  const known = new Map<string, LastTestEmail>()
+  for (const row of rows) {
+    const outcome = toOutcome(row)
+    if (outcome !== undefined) known.set(row.profile_id, outcome)
+  }
+  /** A test email may end after its profile was removed, and one of that name may be made again. */
+  const removed = new Set<string>()
+  const subscriptions = [
+    events.on('profile.created', ({ profile }) => void removed.delete(profile.id)),
+    events.on('profile.removed', ({ profile }) => {
+      known.delete(profile.id)
+      removed.add(profile.id)
+    }),
+  ]
 
   async function store(profileId: string, outcome: LastTestEmail): Promise<void> {
     const { recipient, at, reply, diagnosis } = outcome
@@ -53,17 +65,23 @@ export async function createTestEmailOutcomes(deps: {
   return {
     lastOf: (profileId) => known.get(profileId),
     async record(profileId, outcome) {
+      if (removed.has(profileId)) return
       known.set(profileId, outcome)
       events.emit('test_email.ended', { profileId, ...outcome })
       await store(profileId, outcome).catch((error: unknown) => {
         log.error({ profileId, err: error }, messageOf(error))
       })
     },
-    [Symbol.dispose]: unsubscribe,
+    [Symbol.dispose]() {
+      for (const end of subscriptions) end()
+    },
   }
 }
 
-function toOutcome(row: Selectable<Tables['test_email']>): LastTestEmail {
+/** Undefined when the reason of a failure cannot be read: without one it would look like a success. */
+function toOutcome(row: Selectable<Tables['test_email']>): LastTestEmail | undefined {
   const { recipient, reply } = row
-  return { recipient, at: row.finished_at, reply, diagnosis: readStoredDiagnosis(row.diagnosis) }
+  const diagnosis = readStoredDiagnosis(row.diagnosis)
+  if (diagnosis === null && row.diagnosis !== null) return undefined
+  return { recipient, at: row.finished_at, reply, diagnosis }
 }

@@ -284,14 +284,16 @@ describe('sandbox', () => {
     const facts = JSON.parse(await child.line(/^\{"url"/))
     expect(Object.keys(facts)).toEqual(KEYS)
     expect(Object.keys(facts.smtp)).toEqual(['host', 'port'])
+    expect(facts.relay).toEqual({ host: '127.0.0.1', port: expect.any(Number) })
     expect(readFileSync(facts.caFile, 'utf8')).toContain('BEGIN CERTIFICATE')
     const call = createCall({ url: facts.url, token: facts.adminToken })
     expect((await call('GET', 'status')).body).toMatchObject({
       status: 'warning',
+      relay: { address: `127.0.0.1:${facts.relay.port}`, problem: null },
       profiles: [{ id: 'default', health: 'ok', credential: { daysLeft: 12 }, openAlerts: 1 }],
     })
     const inbox: unknown = await (await fetch(`${facts.controlUrl}/inbox`)).json()
-    expect(inbox).toHaveLength(2)
+    expect(inbox).toHaveLength(3)
     await fetch(`${facts.controlUrl}/state`, {
       method: 'PUT',
       body: JSON.stringify({ tenant: { smtpAuthDisabled: true } }),
@@ -317,9 +319,12 @@ describe('sandbox', () => {
       'Server accepts the login',
       'Server accepted the message',
       'It arrived in the simulated inbox',
+      'Relay accepted the message',
+      'from alerts@contoso.com, logged in with OAuth',
       'ends in 12 days',
       'Its mail arrived at the error address',
       'curl -s -H',
+      'curl -s smtp://127.0.0.1:',
       'Stopping.',
     ]
     const places = steps.map((step) => told.indexOf(step))
@@ -327,6 +332,15 @@ describe('sandbox', () => {
     expect(places).toEqual(places.toSorted((a, b) => a - b))
     expect(told).not.toContain('\u001b')
     expect(child.stderr).toEqual([])
+  })
+
+  it('takes other ports where another one runs already', async () => {
+    await using first = startPostern(['sandbox', '--json'], {})
+    const one = JSON.parse(await first.line(/^\{"url"/))
+    await using second = startPostern(['sandbox', '--json'], {})
+    const other = JSON.parse(await second.line(/^\{"url"/))
+    expect(other.url).not.toBe(one.url)
+    expect(other.relay.port).not.toBe(one.relay.port)
   })
 
   it('starts again on a data folder that it has used before', async () => {
@@ -340,6 +354,7 @@ describe('sandbox', () => {
       const facts = JSON.parse(await child.line(/^\{"url"/))
       const call = createCall({ url: facts.url, token: facts.adminToken })
       expect((await call('GET', 'status')).body.profiles[0].health).toBe('ok')
+      expect((await call('GET', 'relay-clients')).body.clients).toHaveLength(1)
       child.kill('SIGINT')
       expect((await child.ended).code).toBe(0)
     }

@@ -18,6 +18,8 @@ interface Bench extends AsyncDisposable {
   readonly requests: readonly number[]
   /** Half an hour in which everybody wants tokens. `also`: at each full minute. */
   pass(also?: (minute: number) => Promise<unknown> | undefined): Promise<void>
+  /** Lets time pass until the work is done. */
+  until<T>(work: Promise<T>): Promise<T>
 }
 
 async function startBench(): Promise<Bench> {
@@ -28,6 +30,11 @@ async function startBench(): Promise<Bench> {
   const requests: number[] = []
   observe(tenant.tenant.counters, () => requests.push(clock.now()))
   const held = opened.move()
+
+  async function step(ms = STEP_MS): Promise<void> {
+    clock.pass(ms)
+    for (let turn = 0; turn < 40; turn++) await new Promise(setImmediate)
+  }
 
   return {
     agent,
@@ -40,10 +47,6 @@ async function startBench(): Promise<Bench> {
         const over = work.finally(() => asked.delete(over))
         asked.add(over)
       }
-      const step = async () => {
-        clock.pass(STEP_MS)
-        for (let turn = 0; turn < 40; turn++) await new Promise(setImmediate)
-      }
       for (let passed = 0; passed < 30 * MINUTE_MS; passed += STEP_MS) {
         if (passed % MINUTE_MS === 0) ask(also(passed / MINUTE_MS))
         if (passed % (20 * SECOND_MS) === 0) {
@@ -53,6 +56,15 @@ async function startBench(): Promise<Bench> {
         await step()
       }
       while (asked.size > 0) await step()
+    },
+    async until(work) {
+      let isDone = false
+      const over = work.finally(() => {
+        isDone = true
+      })
+      // Small steps: no answer that is on its way may come too late.
+      while (!isDone) await step(SECOND_MS / 4)
+      return over
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
@@ -127,7 +139,12 @@ describe('While Entra refuses an application, it is asked at most every 30 s', (
     await create(agent, renewing(agent, { type: 'clientSecret', value: clientSecret, expiresAt }))
     // Tokens of what works come first.
     await expect
-      .poll(async () => (await agent.call('GET', 'profiles/default/credential')).body.proof?.state)
+      .poll(
+        async () => (await agent.call('GET', 'profiles/default/credential')).body.proof?.state,
+        {
+          timeout: 20_000,
+        },
+      )
       .toBe('waiting')
     const before = requests.length - 1
     await bench.pass((minute) => {
@@ -161,4 +178,43 @@ describe('While Entra refuses an application, it is asked at most every 30 s', (
     await bench.pass()
     expectDistance(requests.slice(before), 40)
   })
+
+  it('however often a wrong secret is entered', async () => {
+    await using bench = await startBench()
+    const { agent, clock, requests } = bench
+    const expiresAt = toIso(clock.now() + 300 * DAY_MS)
+    const wrong = (i: number) =>
+      renewing(agent, { type: 'clientSecret', value: WRONG.slice(0, -1) + i, expiresAt })
+    await create(agent, wrong(0))
+    for (let i = 1; i <= 8; i++) {
+      const answer = agent.call('PUT', 'profiles/default', wrong(i), { 'if-match': '*' })
+      expect((await bench.until(answer)).status).toBe(200)
+    }
+    await bench.until(agent.agent.idle())
+    expectDistance(requests, 1)
+  })
+})
+
+it('Wrong secrets of an application are told as such, and its healthy profile stays healthy', async () => {
+  await using bench = await startBench()
+  const { agent, clock, requests } = bench
+  const { clientSecret } = agent.tenant
+  const expiresAt = toIso(clock.now() + 300 * DAY_MS)
+  const bad = ['bad1', 'bad2', 'bad3', 'bad4']
+  for (const id of ['good', ...bad]) {
+    const value = id === 'good' ? clientSecret : WRONG.slice(0, -1) + id.at(-1)
+    const input = renewing(agent, { type: 'clientSecret', value, expiresAt })
+    await bench.until(create(agent, { ...input, id, name: undefined }))
+  }
+  await bench.until(agent.agent.idle())
+  const verify = (id: string) => agent.call('POST', `profiles/${id}/verify`, {})
+  const answers = await bench.until(Promise.all([...bad, 'good'].map(verify)))
+  expect(answers.map(({ body }) => body.diagnosis?.code ?? body.outcome)).toEqual([
+    'secret_wrong',
+    'secret_wrong',
+    'secret_wrong',
+    'secret_wrong',
+    'ok',
+  ])
+  expectDistance(requests.slice(1), 4)
 })

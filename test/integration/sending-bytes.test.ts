@@ -90,7 +90,7 @@ describe('the bytes of a message', () => {
       }
     }
     expect(sink.taken).toHaveLength(2 * BODIES.length)
-  })
+  }, 60_000)
 
   it('go through the API as they are', async () => {
     await using bench = await startBench()
@@ -106,7 +106,7 @@ describe('the bytes of a message', () => {
     expect((await post(agent, `to=${ANN}`, `${HEAD}no line end`)).status).toBe(202)
     await agent.agent.idle()
     expect(sink.taken.at(-1)?.raw.toString('latin1')).toBe(`${HEAD}no line end\r\n`)
-  })
+  }, 60_000)
 
   it('are 35 MiB at most, and then all of them', async () => {
     await using bench = await startBench()
@@ -153,7 +153,13 @@ describe('the recipients of a message', () => {
   it('know nothing of each other where they are blind copies', async () => {
     await using bench = await startBench()
     const { agent, sink } = bench
-    const json = { to: ANN, cc: 'carl@fabrikam.com', bcc: ['bob@fabrikam.com'], subject: 's', text: 't' }
+    const json = {
+      to: ANN,
+      cc: 'carl@fabrikam.com',
+      bcc: ['bob@fabrikam.com'],
+      subject: 's',
+      text: 't',
+    }
     expect((await agent.call('POST', 'messages', json)).status).toBe(202)
     await agent.agent.idle()
     const composed = sink.taken.at(-1)
@@ -166,5 +172,14 @@ describe('the recipients of a message', () => {
     const raw = sink.taken.at(-1)?.raw.toString('latin1')
     expect(raw).not.toMatch(/bcc|bob@|dora@|eve@/i)
     expect(raw).toBe(HEAD)
+
+    await using relay = await agent.openRelay()
+    const mail = { from: SENDER, to: [ANN, 'bob@fabrikam.com'], content: head(folded) }
+    expect((await relay.send(mail)).code).toBe(250)
+    await agent.agent.idle()
+    const relayed = sink.taken.at(-1)?.raw.toString('latin1') ?? ''
+    expect(sink.taken.at(-1)?.recipients).toEqual(mail.to)
+    expect(relayed).not.toMatch(/bcc|bob@|dora@|eve@/i)
+    expect(relayed.endsWith(HEAD)).toBe(true)
   })
 })

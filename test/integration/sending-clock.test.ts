@@ -98,7 +98,9 @@ async function startBench(login: Login): Promise<Bench> {
 
 /** Most messages that came within a minute of the server. */
 function mostInAMinute(tenant: SandboxTenant): number {
-  const times = tenant.tenant.inbox.list().map(({ receivedAt }) => globalThis.Date.parse(receivedAt))
+  const times = tenant.tenant.inbox
+    .list()
+    .map(({ receivedAt }) => globalThis.Date.parse(receivedAt))
   const after = (from: number) => times.filter((at) => at >= from && at < from + MINUTE_MS).length
   return Math.max(...times.map(after))
 }

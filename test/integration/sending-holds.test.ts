@@ -81,7 +81,8 @@ async function startBench(): Promise<Bench> {
         await agent.agent.idle()
       }
     },
-    messages: async () => (await agent.call('GET', 'messages?limit=200&source=relay')).body.messages,
+    messages: async () =>
+      (await agent.call('GET', 'messages?limit=200&source=relay')).body.messages,
     arrived: () =>
       tenant.tenant.inbox
         .list()
@@ -112,7 +113,9 @@ describe('a credential that stops working', () => {
       name: 'a secret that has expired',
       code: 'secret_expired',
       breaks: {
-        apps: { [clientId]: { secrets: { [secretKeyId]: { endDateTime: '2020-01-01T00:00:00.000Z' } } } },
+        apps: {
+          [clientId]: { secrets: { [secretKeyId]: { endDateTime: '2020-01-01T00:00:00.000Z' } } },
+        },
       },
       async repair(bench: Bench) {
         bench.tenant.tenant.patch(addedSecret)
@@ -142,7 +145,9 @@ describe('a credential that stops working', () => {
     await bench.pass(24 * HOUR_MS, 10 * MINUTE_MS)
 
     const listed = await bench.messages()
-    const states = new Set(listed.map(({ state, messageId }) => `${state} ${before.includes(messageId)}`))
+    const states = new Set(
+      listed.map(({ state, messageId }) => `${state} ${before.includes(messageId)}`),
+    )
     expect(states).toEqual(new Set(['delivered true', 'held false']))
     const waiting = listed.filter(({ state }) => state === 'held')
     expect(new Set(waiting.map(({ diagnosis }) => diagnosis?.code))).toEqual(new Set([row.code]))

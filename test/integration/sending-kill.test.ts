@@ -21,6 +21,10 @@ const ENOUGH_MS = 110_000
 const ALL = process.env['POSTERN_TEST_ALL_ROUNDS'] === '1'
 const seed = Number(process.env['POSTERN_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
 
+/** Bytes that belong to no message. */
+const ORPHANS =
+  'select count(*) from message_chunk where coalesce(first, number) not in (select body from message where body is not null)'
+
 interface Delivery {
   readonly connection: number
   readonly digest: string
@@ -47,7 +51,7 @@ async function killAgain(options: {
   /** Of each connection: the last message that came over it. */
   const lastOf = new Map<number, string>()
   await using sink = await startWireSink({
-    answerAfterMs: () => (random.next() < 0.3 ? random.between(1, 30) : 0),
+    answerAfter: () => (random.next() < 0.3 ? systemClock.sleep(random.between(1, 30)) : undefined),
     take(mail) {
       const { messageId, connection, raw } = mail
       const known = deliveries.get(messageId) ?? []
@@ -130,6 +134,7 @@ async function killAgain(options: {
   expect(left.value('select count(*) - count(distinct message_id) from message')).toBe(0)
   expect(left.value('select count(*) from message')).toBe(deliveries.size)
   expect(left.value('select count(*) from intake')).toBe(0)
+  expect(left.value(ORPHANS)).toBe(0)
   return {
     rounds: cuts.length,
     accepted: load.accepted.size,

@@ -102,7 +102,9 @@ it('a loss of power that takes or damages whatever was not synced loses no accep
     console.log(`power loss: failed with POSTERN_TEST_SEED=${seed}`)
     throw error
   }
-  console.log(`power loss: ${losses} losses in ${ROUNDS} rounds, ${load.accepted.size} accepted, 0 lost`)
+  console.log(
+    `power loss: ${losses} losses in ${ROUNDS} rounds, ${load.accepted.size} accepted, 0 lost`,
+  )
 }, 180_000)
 
 it('a disk that keeps nothing but what was synced keeps every accepted message', async (context) => {

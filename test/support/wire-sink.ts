@@ -1,5 +1,4 @@
 import { createServer, type Socket } from 'node:net'
-import { systemClock } from '../../src/platform/clock.ts'
 
 /**
  * Where the server may break off, in the order of the dialogue. It goes without an answer: to the connection, EHLO, MAIL,
@@ -44,18 +43,19 @@ export interface WireSink extends AsyncDisposable {
 export interface WireSinkOptions {
   /** Asked at each place; true: the server breaks off there. */
   breaksAt?: (place: Break) => boolean
-  /** Between a whole message and its 250. */
-  answerAfterMs?: () => number
+  /** What the 250 to a whole message waits for. */
+  answerAfter?: () => Promise<void> | undefined
   /** Takes the mail in the place of `taken`, which stays empty. */
   take?: (mail: WireMail) => void
 }
 
 /** So much of a content, and then no more. */
 const CONTENT_BEGUN_BYTES = 1_000
+const TAKEN = '250 2.0.0 taken'
 const END = Buffer.from('\r\n.\r\n')
 
 export async function startWireSink(options: WireSinkOptions = {}): Promise<WireSink> {
-  const { breaksAt = () => false, answerAfterMs = () => 0 } = options
+  const { breaksAt = () => false, answerAfter = () => undefined } = options
   const taken: WireMail[] = []
   const take = options.take ?? ((mail: WireMail) => void taken.push(mail))
   const sockets = new Map<Socket, number>()
@@ -108,7 +108,9 @@ export async function startWireSink(options: WireSinkOptions = {}): Promise<Wire
           socket.end('221 2.0.0 bye\r\n')
           return
         default:
-          socket.write(`${verb === 'RSET' || verb === 'NOOP' ? '250 2.0.0 ok' : '500 5.5.1 what'}\r\n`)
+          socket.write(
+            `${verb === 'RSET' || verb === 'NOOP' ? '250 2.0.0 ok' : '500 5.5.1 what'}\r\n`,
+          )
       }
     }
 
@@ -121,9 +123,9 @@ export async function startWireSink(options: WireSinkOptions = {}): Promise<Wire
       take({ messageId, sender, recipients, raw, connection })
       for (const watcher of [...watchers]) watcher()
       if (leaves('kept')) return
-      const waitMs = answerAfterMs()
-      if (waitMs === 0) answer('answer', '250 2.0.0 taken')
-      else void systemClock.sleep(waitMs).then(() => answer('answer', '250 2.0.0 taken'))
+      const wait = answerAfter()
+      if (wait === undefined) answer('answer', TAKEN)
+      else void wait.then(() => answer('answer', TAKEN))
     }
 
     function onBytes(bytes: Buffer): void {

@@ -33,7 +33,10 @@ export function openCommitted(dataDir: string): Disposable & { look(): Committed
     look() {
       const both = Buffer.alloc(2 * INDEX_HEADER_BYTES)
       readSync(file, both, 0, both.length, 0)
-      const [first, second] = [both.subarray(0, INDEX_HEADER_BYTES), both.subarray(INDEX_HEADER_BYTES)]
+      const [first, second] = [
+        both.subarray(0, INDEX_HEADER_BYTES),
+        both.subarray(INDEX_HEADER_BYTES),
+      ]
       // Just being written, or made anew.
       if (!first.equals(second) || first[12] !== 1) return undefined
       const pageBytes = first.readUInt16LE(14)

@@ -11,6 +11,11 @@ export interface SandboxFacts {
   readonly clientId: string
   readonly clientSecret: string
   readonly mailbox: string
-  /** null: this version opens no relay. */
-  readonly relay: { readonly host: string; readonly port: number } | null
+  /** null: it is switched off, or could not be opened. */
+  readonly relay: RelayFacts | null
+}
+
+export interface RelayFacts {
+  readonly host: string
+  readonly port: number
 }

@@ -1,6 +1,8 @@
 import { styleText } from 'node:util'
 import type { Output } from '../command.ts'
-import type { SandboxFacts } from './facts.ts'
+import type { RelayFacts, SandboxFacts } from './facts.ts'
+import { TEST_RECIPIENT } from './profile.ts'
+import { type RelayLogin, reachable } from './relay-tour.ts'
 
 /** Tells what happens: ticks and colours on a terminal, plain lines elsewhere, nothing where there is no output. */
 export interface Narrator {
@@ -11,7 +13,8 @@ export interface Narrator {
   note(text: string): void
   /** As they are. */
   lines(texts: readonly string[]): void
-  facts(facts: SandboxFacts, profileId: string): void
+  /** `login`: at the relay; null where the tour made none. */
+  facts(facts: SandboxFacts, known: { profileId: string; login: RelayLogin | null }): void
 }
 
 type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow' | 'cyan'
@@ -33,7 +36,8 @@ export function createNarrator(output: Output | null): Narrator {
     warned: (what, evidence) => step(mark('yellow', '!', 'warn'), what, evidence),
     note: (text) => line(`  ${text}`),
     lines: (texts) => texts.forEach(line),
-    facts(facts, profileId) {
+    facts(facts, { profileId, login }) {
+      const { relay, mailbox } = facts
       const rows: readonly (readonly [string, string])[] = [
         ['API', `${facts.url}/api/v1`],
         ['API reference', `${facts.url}/docs`],
@@ -41,7 +45,8 @@ export function createNarrator(output: Output | null): Narrator {
         ['Tenant control', `${facts.controlUrl}/state`],
         ['Inbox', `${facts.controlUrl}/inbox`],
         ['SMTP server', `${facts.smtp.host}:${facts.smtp.port} (STARTTLS, XOAUTH2)`],
-        ['Mailbox', facts.mailbox],
+        ['SMTP relay', relay === null ? '(not open)' : `${hostAndPort(relay)} (STARTTLS)`],
+        ['Mailbox', mailbox],
       ]
       line(`\n${paint('bold', 'Ready. It goes on running with its schedules; Ctrl-C ends it.')}`)
       for (const [name, value] of rows) line(`  ${name.padEnd(15)} ${paint('cyan', value)}`)
@@ -49,6 +54,17 @@ export function createNarrator(output: Output | null): Narrator {
       const auth = `-H 'Authorization: Bearer ${facts.adminToken}'`
       line(`\n${paint('bold', 'Try the status that dashboards poll:')}`)
       line(`  curl -s ${auth} ${facts.url}/api/v1/status`)
+      if (relay !== null && login !== null) {
+        const server = `smtp://${hostAndPort(relay)} --ssl-reqd -k -u ${login.username}:${login.secret}`
+        const headers = `-H 'From: ${mailbox}' -H 'Subject: Hello'`
+        line(
+          `\n${paint('bold', 'Send as an application that knows no OAuth, then read the inbox:')}`,
+        )
+        line(
+          `  curl -s ${server} --mail-from ${mailbox} --mail-rcpt ${TEST_RECIPIENT} ${headers} -F '=Hello.'`,
+        )
+        line(`  curl -s ${facts.controlUrl}/inbox`)
+      }
       line(`\n${paint('bold', 'Or break something and see the diagnosis:')}`)
       line(
         `  curl -s -X PUT -H 'Content-Type: application/json' -d '{"tenant":{"smtpAuthDisabled":true}}' ${facts.controlUrl}/state`,
@@ -56,4 +72,9 @@ export function createNarrator(output: Output | null): Narrator {
       line(`  curl -s -X POST ${auth} ${facts.url}/api/v1/profiles/${profileId}/verify\n`)
     },
   }
+}
+
+function hostAndPort({ host, port }: RelayFacts): string {
+  const name = reachable(host)
+  return `${name.includes(':') ? `[${name}]` : name}:${port}`
 }

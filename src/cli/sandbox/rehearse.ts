@@ -129,7 +129,7 @@ async function alertOf(deps: RehearseDeps, code: string): Promise<Alert | null> 
 
 /** Before it is rehearsed. */
 export function tellPlan(rehearsal: Rehearsal, narrator: Narrator): void {
-  narrator.heading(`5. Rehearse: ${rehearsal.title} (${rehearsal.code})`)
+  narrator.heading(`6. Rehearse: ${rehearsal.title} (${rehearsal.code})`)
   narrator.note(`The tenant is changed: it ${describeChange(rehearsal)}.`)
   narrator.note('It takes up to a minute: while Entra refuses, it is asked once in 30 seconds.')
 }

@@ -5,17 +5,19 @@ import { readAlerts, readReport, readTestEmail } from './answers.ts'
 import { type ApiClient, expectOk } from './api-client.ts'
 import type { Narrator } from './narrator.ts'
 import { ERROR_ADDRESS, SANDBOX_PROFILE_ID, sandboxProfile, TEST_RECIPIENT } from './profile.ts'
+import { type RelayLogin, type RelayState, showRelay } from './relay-tour.ts'
 
 /** An inbox that stays empty so long means that the alert will not come. */
 const LONGEST_WAIT_MS = 30_000
 
-/** Does the main job through the API, one step after the other, and tells each. */
+/** Does the main job, one step after the other, and tells each. Answers with a login at the relay, where it is open. */
 export async function showMainJob(deps: {
   api: ApiClient
   tenant: SandboxTenant
+  relay: RelayState
   narrator: Narrator
   signal: AbortSignal
-}): Promise<void> {
+}): Promise<RelayLogin | null> {
   const { api, tenant, narrator, signal } = deps
 
   narrator.heading('1. Store a profile')
@@ -53,7 +55,10 @@ export async function showMainJob(deps: {
   const arrived = await inbox.waitFor((m) => m.envelope.to.includes(TEST_RECIPIENT), wait)
   narrator.done('It arrived in the simulated inbox', `for ${arrived.envelope.to.join(', ')}`)
 
-  narrator.heading('4. Watch the secret')
+  narrator.heading('4. Relay a message of an application')
+  const login = await showRelay({ ...deps, signal: wait })
+
+  narrator.heading('5. Watch the secret')
   const isFirstRun = existing.status === 404
   // A later run on the same data folder: people were told before, and are not told again.
   const mail = isFirstRun
@@ -63,6 +68,7 @@ export async function showMainJob(deps: {
   if (open !== undefined) narrator.warned('An alert is open', open.summary)
   if (mail === undefined) narrator.note('Its mail went to the error address in an earlier run.')
   else narrator.done('Its mail arrived at the error address', `for ${mail.envelope.to.join(', ')}`)
+  return login
 }
 
 /** Creates the profile, or brings the one of an earlier run to this tenant's ports. Returns the secret's last day. */

@@ -30,7 +30,7 @@ export async function sendToRelay(
     now: clock.now(),
     sender: { name: request.fullName ?? localUser(), address: sender === '' ? ownAddress : sender },
     fullName: request.fullName,
-    isOwn: () => true,
+    isOwn: null,
   })
   const sessions = createSmtpSessions({
     trust: createTrust({ extraCaPem: config.extraCaPem }),

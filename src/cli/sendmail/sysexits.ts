@@ -42,6 +42,7 @@ const OF_CODE: Readonly<Record<string, Sysexit>> = {
   settings_invalid: EX.config,
   profile_required: EX.config,
   master_key_invalid: EX.config,
+  data_folder_unusable: EX.noPerm,
   EACCES: EX.noPerm,
   EPERM: EX.noPerm,
 }

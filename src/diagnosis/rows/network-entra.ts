@@ -97,6 +97,21 @@ export const NETWORK_ENTRA_ROWS: readonly Row[] = [
     guideStep: null,
   },
   {
+    row: null,
+    code: 'entra_turn_not_reached',
+    match: [{ source: 'transport', peers: ['entra'], phases: ['timeout'], codes: ['ENOTASKED'] }],
+    summary:
+      'Postern has not asked Microsoft Entra about this credential yet, because Entra refuses others of the same application.',
+    causes: ['Several profiles of this application have a wrong or ended secret or certificate.'],
+    note: 'While Entra refuses an application, Postern asks once in 30 s, one credential after the other.',
+    responsible: 'operator',
+    remedy:
+      'Postern tries again by itself. The operator of Postern corrects the profiles of this application whose credential is refused, or removes them.',
+    commands: [],
+    retry: 'transient',
+    guideStep: null,
+  },
+  {
     row: 1,
     code: 'entra_timeout',
     match: [{ source: 'transport', peers: ['entra', 'graph'], phases: ['timeout'] }],

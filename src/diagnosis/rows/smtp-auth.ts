@@ -315,6 +315,12 @@ export const SMTP_AUTH_ROWS: readonly Row[] = [
         codes: [530, 530],
         fragments: ['not authenticated', 'authentication required'],
       },
+      {
+        source: 'smtp',
+        codes: [550, 554],
+        steps: ['mail', 'rcpt'],
+        fragments: ['client was not authenticated', 'authentication required'],
+      },
     ],
     summary: 'The server {host} takes mail only after a login.',
     causes: ['The authentication “none” is set.', 'The server forgot the login.'],

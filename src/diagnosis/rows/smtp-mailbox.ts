@@ -45,6 +45,29 @@ export const SMTP_MAILBOX_ROWS: readonly Row[] = [
     ],
   },
   {
+    row: null,
+    code: 'send_as_throttled',
+    match: [
+      {
+        source: 'smtp',
+        enhanced: ['5.2.252'],
+        fragments: ['throttled due to continuous'],
+      },
+    ],
+    summary:
+      'Microsoft blocks the mailbox {mailbox} for a time, after many messages with a sender that it may not use.',
+    causes: [
+      'The mailbox tried again and again to send as an address for which it has no right Send As.',
+    ],
+    note: 'Microsoft sets how long the block lasts, and its support cannot lift it. Every further refusal may prolong it.',
+    responsible: 'exchangeAdministrator',
+    remedy:
+      'The Exchange administrator gives {mailbox} the right Send As on the addresses that it sends as, or the operator of Postern has the sending applications corrected. Then both wait: Postern tries again by itself.',
+    commands: [CONNECT_EXCHANGE, GRANT_SEND_AS],
+    retry: 'never',
+    guideStep: 'mailbox-permission',
+  },
+  {
     row: 40,
     code: 'send_as_denied',
     match: [

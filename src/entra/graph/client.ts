@@ -22,11 +22,6 @@ import {
   type GraphCallOptions,
   type GraphClientDeps,
 } from './call.ts'
-import {
-  type GraphServicePrincipal,
-  hasSmtpConsent,
-  readServicePrincipal,
-} from './service-principal.ts'
 
 /** Rolling a certificate needs no permission, but the private key of one that is registered and valid. */
 export type GraphCertificateAccess = GraphAccess & { readonly credential: CertificateCredential }
@@ -40,13 +35,6 @@ export interface GraphClient {
     access: GraphAccess,
     options?: GraphCallOptions,
   ): Promise<Outcome<GraphApplication>>
-  /** The enterprise application. */
-  readServicePrincipal(
-    access: GraphAccess,
-    options?: GraphCallOptions,
-  ): Promise<Outcome<GraphServicePrincipal>>
-  /** Was SMTP.SendAsApp of Exchange Online consented to? */
-  hasSmtpConsent(access: GraphAccess, options?: GraphCallOptions): Promise<Outcome<boolean>>
   /** `endsAt`: epoch milliseconds. The value is shown by Graph this once. */
   addPassword(
     access: GraphAccess,
@@ -135,8 +123,6 @@ export function createGraphClient(deps: GraphClientDeps): GraphClient {
       const operation = 'read the application’s credentials'
       return ask(access, { operation, method: 'GET', path, ...options }, readApplicationBody)
     },
-    readServicePrincipal: (access, options = {}) => readServicePrincipal(ask, access, options),
-    hasSmtpConsent: (access, options = {}) => hasSmtpConsent(ask, access, options),
     addPassword(access, { displayName, endsAt }, options = {}) {
       const path = `/applications${byAppId(access.clientId)}/addPassword`
       const body = { passwordCredential: { displayName, endDateTime: toIso(endsAt) } }
@@ -189,7 +175,7 @@ export function createGraphClient(deps: GraphClientDeps): GraphClient {
       const { failure } = outcome
       if (failure.source !== 'graph') return outcome
       // The proof is judged first: only who holds a registered key is told that nothing was found.
-      if (failure.status === 400) return { ok: true, value: true }
+      if (failure.status === 400) return { ok: true, value: !isProofRefused(failure) }
       return failure.code.startsWith('Authentication_') ? { ok: true, value: false } : outcome
     },
   }

@@ -1,7 +1,8 @@
 import { toRfc5322 } from '../../platform/clock.ts'
 import type { Mailbox } from './addresses.ts'
 import { messageIdOf } from './compose-mime.ts'
-import { fieldsNamed, type HeaderField, listedSubject, readable } from './header-block.ts'
+import { readable } from './encoded-words.ts'
+import { fieldsNamed, type HeaderField, listedSubject } from './header-block.ts'
 
 /** The header as it is stored, and what the list of messages shows of it. */
 export interface CompletedHeader {

@@ -6,6 +6,8 @@ export interface HeaderField {
   readonly bytes: Buffer
   /** Unfolded, without the white space around it. Bytes that are no UTF-8 are read as Latin-1. */
   readonly value: string
+  /** As it stands behind the colon, folds included, without the final line end, in Latin-1. */
+  readonly rawValue: string
 }
 
 const LF = 10
@@ -27,7 +29,7 @@ export function parseHeader(section: Buffer): {
     if (name === undefined) break
     while (section[end] === 32 || section[end] === 9) end = lineEnd(section, end)
     const bytes = section.subarray(start, end)
-    fields.push({ name, bytes, value: unfolded(bytes) })
+    fields.push(fieldOf(name, bytes))
     start = end
   }
   return { fields, rest: section.subarray(start) }
@@ -35,6 +37,29 @@ export function parseHeader(section: Buffer): {
 
 export function fieldsNamed(fields: readonly HeaderField[], name: string): readonly HeaderField[] {
   return fields.filter((field) => field.name.toLowerCase() === name)
+}
+
+/** With another value of the first field of this name, or with a further field. `value`: a `rawValue`. */
+export function withField(
+  fields: readonly HeaderField[],
+  name: string,
+  value: string,
+): readonly HeaderField[] {
+  const index = fields.findIndex((field) => field.name.toLowerCase() === name.toLowerCase())
+  const field = fieldOf(name, Buffer.from(`${name}:${value}\r\n`, 'latin1'))
+  return index === -1 ? [...fields, field] : fields.with(index, field)
+}
+
+function fieldOf(name: string, bytes: Buffer): HeaderField {
+  return {
+    name,
+    bytes,
+    value: unfolded(bytes),
+    get rawValue() {
+      const text = bytes.toString('latin1')
+      return text.slice(text.indexOf(':') + 1).replace(/\r\n$/, '')
+    },
+  }
 }
 
 function lineEnd(section: Buffer, from: number): number {
@@ -53,32 +78,6 @@ function unfolded(bytes: Buffer): string {
 export function decode(bytes: Buffer): string {
   const text = bytes.toString('utf8')
   return text.includes('\ufffd') ? bytes.toString('latin1') : text
-}
-
-const ENCODED_WORD = /=\?([^?\s*]{1,40})(?:\*[^?\s]*)?\?([bq])\?([^?\s]*)\?=/gi
-
-/** A value as people read it (RFC 2047). What cannot be decoded stays as it is. */
-export function readable(value: string): string {
-  return value
-    .replaceAll(/(\?=)\s+(=\?)/g, '$1$2')
-    .replaceAll(ENCODED_WORD, (word: string, charset: string, kind: string, text: string) => {
-      try {
-        const bytes = kind.toLowerCase() === 'b' ? Buffer.from(text, 'base64') : fromQ(text)
-        return new TextDecoder(charset).decode(bytes)
-      } catch {
-        return word
-      }
-    })
-}
-
-/** RFC 2047 §4.2. */
-function fromQ(text: string): Buffer {
-  const plain = text
-    .replaceAll('_', ' ')
-    .replaceAll(/=([0-9a-f]{2})/gi, (_, hex: string) =>
-      String.fromCharCode(Number.parseInt(hex, 16)),
-    )
-  return Buffer.from(plain, 'latin1')
 }
 
 const LONGEST_SUBJECT = 200

@@ -1,4 +1,5 @@
 import type { Findings } from '../../profiles/index.ts'
+import { MOST_HEADERS } from '../api.ts'
 import { isOneLine } from './addresses.ts'
 
 /** Fields that an application may set. Everything that names people or tells the way of a message is left out. */
@@ -20,7 +21,6 @@ const ALLOWED = new Set([
   'disposition-notification-to',
 ])
 const ALLOWED_PREFIXES = ['x-', 'list-']
-const MOST_FIELDS = 50
 /** RFC 5322 §2.1.1: a line has at most 998 characters, and it can only be folded at white space. */
 const LONGEST_WORD = 900
 const LONGEST_VALUE = 8000
@@ -36,13 +36,10 @@ export interface ExtraFields {
 }
 
 /** The further header fields of a message, or what is wrong with them. */
-export function readExtraFields(
-  headers: Readonly<Record<string, unknown>> | undefined,
-  findings: Findings,
-): ExtraFields {
-  const given = Object.entries(headers ?? {})
-  if (given.length > MOST_FIELDS) {
-    findings.problem('headers', `headers has more than ${MOST_FIELDS} fields: send fewer.`)
+export function readExtraFields(headers: object | undefined, findings: Findings): ExtraFields {
+  const given: [string, unknown][] = Object.entries(headers ?? {})
+  if (given.length > MOST_HEADERS) {
+    findings.problem('headers', `headers has more than ${MOST_HEADERS} fields: send fewer.`)
     return { fields: [], messageId: undefined }
   }
   const fields: { key: string; value: string }[] = []

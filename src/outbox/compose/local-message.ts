@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Mailbox } from './addresses.ts'
 import { addressesOf, completeHeader, encodeAddresses, parseAddresses } from './complete-header.ts'
 import { fieldsNamed, type HeaderField, parseHeader } from './header-block.ts'
+import { readSenderField } from './sender-field.ts'
 import { readSubmitted } from './submitted-message.ts'
 
 /** A message of a program on this machine, as `sendmail` gets it: complete or not, and not always sound. */
@@ -59,7 +60,8 @@ export async function completeLocalMessage(
     sender: Mailbox
     /** Of -F: the name of a sender that the message itself does not name. */
     fullName: string | undefined
-    isOwn: (address: string) => boolean
+    /** null: that is the decision of whoever takes the message. */
+    isOwn: ((address: string) => boolean) | null
   },
 ): Promise<CompletedMessage> {
   const named =
@@ -94,12 +96,14 @@ async function inAscii(fields: readonly HeaderField[]): Promise<readonly HeaderF
 
 async function withOwnSender(
   fields: readonly HeaderField[],
-  { sender, isOwn }: { sender: Mailbox; isOwn: (address: string) => boolean },
+  { sender, isOwn }: { sender: Mailbox; isOwn: ((address: string) => boolean) | null },
 ): Promise<readonly HeaderField[]> {
   const from = fieldsNamed(fields, 'from')
-  const addresses = await addressesOf(from)
-  if (from.length === 0) return fields
-  if (from.length === 1 && addresses.length > 0 && addresses.every(isOwn)) return fields
+  const areOwn = ({ value }: HeaderField) =>
+    isOwn === null ? value !== '' : readSenderField(value)?.every(isOwn) === true
+  const ours = fields.filter((field) => field.name.toLowerCase() !== 'sender' || areOwn(field))
+  if (from.length === 0) return ours
+  if (from.length === 1 && from.every(areOwn)) return ours
   const [original] = (await Promise.all(from.map(({ value }) => parseAddresses(value)))).flat()
   const name = original?.name || commentOf(from[0]) || bareUser(original?.address) || sender.name
   const kept = fields.filter(({ name: n }) => !['from', 'sender'].includes(n.toLowerCase()))

@@ -30,6 +30,7 @@ export interface ReadMessage {
 /** Throws message_invalid with everything that is wrong. */
 export function readMessage(input: MessageInput, profile: Profile): ReadMessage {
   const findings = createFindings()
+  countAddresses(input)
   const to = readMailboxes(input.to, 'to', findings)
   const cc = readMailboxes(input.cc, 'cc', findings)
   const bcc = readMailboxes(input.bcc, 'bcc', findings)
@@ -48,6 +49,16 @@ export function readMessage(input: MessageInput, profile: Profile): ReadMessage 
   }
   if (findings.problems.length > 0) throw messageInvalid(findings.problems)
   return message
+}
+
+/** Before any of them is read: a body can hold hundreds of thousands. */
+function countAddresses({ to, cc, bcc, replyTo }: MessageInput): void {
+  const tooMany = Object.entries({ to, cc, bcc, replyTo }).flatMap(([field, list]) => {
+    const count = Array.isArray(list) ? list.length : 0
+    const message = `${field} has ${count} addresses, and a message can have at most ${MOST_RECIPIENTS}: send it in parts.`
+    return count > MOST_RECIPIENTS ? [{ field, message }] : []
+  })
+  if (tooMany.length > 0) throw messageInvalid(tooMany)
 }
 
 function readFrom(input: MessageInput['from'], profile: Profile, findings: Findings): Mailbox {

@@ -14,6 +14,13 @@ function fieldsOf(problems: readonly FieldProblem[]): string {
   return [...new Set(problems.map(({ field }) => field))].filter((name) => name !== '').join(', ')
 }
 
+export function messageEmpty(): PosternError {
+  return new PosternError('The message is empty. Send at least a header and a body.', {
+    kind: 'invalid',
+    code: 'message_empty',
+  })
+}
+
 export function messageTooLarge(limitBytes: number): PosternError {
   const limit = Math.floor(limitBytes / (1024 * 1024))
   return new PosternError(

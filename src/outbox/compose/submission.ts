@@ -7,9 +7,11 @@ import { isSenderOf, needsUtf8, senderAddresses } from './addresses.ts'
 import { completeHeader } from './complete-header.ts'
 import { composeMime } from './compose-mime.ts'
 import { createHashedStream, fingerprintOf } from './fingerprint.ts'
-import { fieldsNamed, listedSubject } from './header-block.ts'
+import { fieldsNamed, type HeaderField, listedSubject, withField } from './header-block.ts'
 import { readMessage } from './read-message.ts'
-import { messageInvalid, messageMalformed, uploadIncomplete } from './refusals.ts'
+import { messageEmpty, messageInvalid, messageMalformed, uploadIncomplete } from './refusals.ts'
+import { readSenderField } from './sender-field.ts'
+import { prefixedSubject } from './subject-prefix.ts'
 import { readSubmitted } from './submitted-message.ts'
 import { takeIn } from './take-in.ts'
 
@@ -65,7 +67,7 @@ export async function submitComposed(
 
 /**
  * Accepts a finished message, piece by piece. Its recipients are those of the envelope and no others. Throws
- * message_invalid, message_malformed, message_too_large, upload_incomplete and what the outbox throws.
+ * message_invalid, message_malformed, message_empty, message_too_large, upload_incomplete and what the outbox throws.
  */
 export async function submitRaw(
   { outbox, clock, limitBytes = MESSAGE_LIMIT_BYTES }: SubmissionDeps,
@@ -80,21 +82,22 @@ export async function submitRaw(
   if (fieldsNamed(submitted.fields, 'from').length > 1) {
     throw messageMalformed('the message has more than one From field: send one.')
   }
+  const headerFrom = readHeaderSender(submitted.fields, profile)
   const intake = outbox.intake()
-  const header = await completeHeader(submitted.fields, {
+  const header = await completeHeader(withPrefix(submitted.fields, profile), {
     id: intake.id,
     now: clock.now(),
     sender: { name: profile.senderDisplayName, address: profile.senderEmailAddress },
   })
-  const foreign = header.from.find((address) => !isSenderOf(profile, address))
-  if (foreign !== undefined || header.from.length === 0) throw fromForeign(profile)
+  const body = counted(submitted.body)
   const draft = (): Draft => {
+    if (submitted.fields.length === 0 && body.sizeBytes() === 0) throw messageEmpty()
     const smtpUtf8 = header.utf8 || [sender, ...recipients].some(needsUtf8)
     return {
       ...common(submitter),
       priority: PRIORITY.interactive,
       envelope: envelopeOf(sender, recipients, { smtpUtf8, eightBit: submitted.eightBit() }),
-      headerFrom: header.from[0]?.toLowerCase() ?? null,
+      headerFrom,
       subject: header.subject,
       messageId: header.messageId,
       idempotency: idempotencyOf(submitter, () =>
@@ -102,7 +105,7 @@ export async function submitRaw(
       ),
     }
   }
-  const bytes = prefixed(header.bytes, submitted.body)
+  const bytes = prefixed(header.bytes, body.bytes)
   return await takeIn(intake, bytes, { limitBytes, draft })
 }
 
@@ -138,9 +141,39 @@ function readEnvelope(
   return { sender, recipients: [...byKey.values()] }
 }
 
-function fromForeign(profile: Profile) {
-  const message = `The From field of the message ${foreignWords(profile)}`
-  return messageInvalid([{ field: 'header.from', message }])
+/**
+ * The address that the message says it comes from. Sender counts like From: programs show one or the other. What is
+ * not written in a way that all of them read alike is refused.
+ */
+function readHeaderSender(fields: readonly HeaderField[], profile: Profile): string {
+  const [from] = ['from', 'sender'].map((name) => {
+    const label = name === 'from' ? 'From' : 'Sender'
+    const refuse = (what: string) =>
+      messageInvalid([
+        { field: `header.${name}`, message: `The ${label} field of the message ${what}` },
+      ])
+    return fieldsNamed(fields, name).flatMap(({ value }) => {
+      const addresses = readSenderField(value)
+      if (addresses === undefined) throw refuse(UNREADABLE)
+      if (!addresses.every((address) => isSenderOf(profile, address))) {
+        throw refuse(foreignWords(profile))
+      }
+      return addresses
+    })
+  })
+  return from?.[0] ?? profile.senderEmailAddress.toLowerCase()
+}
+
+const UNREADABLE =
+  'is not one address, or a name with the address in angle brackets, as every program reads it: write it as Alerts <alerts@example.com>, with quotes around a name that has other signs than letters.'
+
+function withPrefix(
+  fields: readonly HeaderField[],
+  { subjectPrefix }: Profile,
+): readonly HeaderField[] {
+  if (subjectPrefix === '') return fields
+  const value = prefixedSubject(fieldsNamed(fields, 'subject')[0]?.rawValue, subjectPrefix)
+  return value === undefined ? fields : withField(fields, 'Subject', value)
 }
 
 function foreignWords(profile: Profile): string {
@@ -177,6 +210,22 @@ function idempotencyOf(
   fingerprint: () => string,
 ): Draft['idempotency'] {
   return key === undefined ? null : { key, fingerprint: fingerprint() }
+}
+
+function counted(source: AsyncIterable<Uint8Array>): {
+  bytes: AsyncIterable<Uint8Array>
+  sizeBytes(): number
+} {
+  let total = 0
+  return {
+    bytes: (async function* () {
+      for await (const chunk of source) {
+        total += chunk.length
+        yield chunk
+      }
+    })(),
+    sizeBytes: () => total,
+  }
 }
 
 async function* prefixed(

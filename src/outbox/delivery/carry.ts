@@ -16,6 +16,8 @@ export interface Carried {
   /** Still in the caller's hands: it goes back to the pool with the commit about this message. */
   readonly lease: Lease | undefined
   readonly servicePrincipalObjectId: string | null
+  /** A server has heard of the message in this try. */
+  readonly wasBegun: boolean
 }
 
 export interface CarryDeps {
@@ -43,7 +45,7 @@ export async function carry(
 
   for (let fresh = false; ; fresh = true) {
     const outcome = await pool.acquire(message.profileId, { fresh, patient, signal })
-    if (!outcome.ok) return { ...nothing, ...outcome, lease: undefined }
+    if (!outcome.ok) return { ...nothing, ...outcome, lease: undefined, wasBegun: fresh }
     const { lease } = outcome
     const { servicePrincipalObjectId } = lease
     let result: SendResult
@@ -62,7 +64,7 @@ export async function carry(
         throw error
       }
       const failure = { notSendable: error.message }
-      return { ...nothing, failure, lease, servicePrincipalObjectId }
+      return { ...nothing, failure, lease, servicePrincipalObjectId, wasBegun: true }
     }
     const { failure, uncertain } = result
     // A message that the server may have is not handed over again at once.
@@ -77,7 +79,15 @@ export async function carry(
       continue
     }
     const { recipients: said, reply, serverMessageId } = result
-    return { words: said, failure, reply, serverMessageId, lease, servicePrincipalObjectId }
+    return {
+      words: said,
+      failure,
+      reply,
+      serverMessageId,
+      lease,
+      servicePrincipalObjectId,
+      wasBegun: true,
+    }
   }
 }
 

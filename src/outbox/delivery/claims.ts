@@ -1,4 +1,5 @@
 import type { ClaimedMessage, OutboxStore } from '../outbox-store.ts'
+import type { GiveBack } from './give-back.ts'
 import type { HoldBook } from './hold-book.ts'
 import { createQueueState, isOwnMail } from './queue-state.ts'
 
@@ -18,10 +19,13 @@ export interface Claims {
   hasWork(): boolean
   /** Whether only the pause keeps mail waiting. */
   hasPausedWork(): boolean
+  /** Undefined: the store had nothing, or what is there must not be tried yet. */
   take(most: number): Promise<Item | undefined>
   /** Claims ahead, so that nobody waits for the store. */
   ahead(most: number): void
   readonly isBusy: boolean
+  /** Gives back what does not belong here any more. */
+  sift(): void
   /** Gives back what is not tried. */
   clear(): void
 }
@@ -33,7 +37,9 @@ export interface ClaimsDeps {
   profileIds: () => readonly string[]
   isPaused: () => boolean
   monotonicMs: () => number
-  giveBack: (messageIds: readonly string[]) => void
+  giveBack: GiveBack
+  /** False: it has to wait until something that is under way has ended. */
+  isReady: (item: Item) => boolean
   /** Whose connection is open goes first among equals. */
   hasSession: (profileId: string) => boolean
   onFailure: (error: unknown) => void
@@ -44,13 +50,16 @@ export interface ClaimsDeps {
 const MOST_AHEAD = 32
 /** Whatever is used up sooner was too little. */
 const SOON_MS = 200
+/** So often in a row the one whose turn it is lets those with an open connection go first. */
+const MOST_OVERTAKEN = 8
 
 export function createClaims(deps: ClaimsDeps): Claims {
-  const { store, holds, profileIds, isPaused, monotonicMs, giveBack, hasSession } = deps
+  const { store, holds, profileIds, isPaused, monotonicMs, giveBack, hasSession, isReady } = deps
   const queue = createQueueState({ store })
   const buffer: Item[] = []
   const probes = new Set<string>()
   let filling: Promise<void> | undefined
+  let overtaken = 0
   let batch = 1
   let filledAt = Number.NEGATIVE_INFINITY
 
@@ -120,18 +129,20 @@ export function createClaims(deps: ClaimsDeps): Claims {
     for (const { claimed, isProbe } of back) {
       if (isProbe && known.has(claimed.message.profileId)) probes.add(claimed.message.profileId)
     }
-    giveBack(back.map(({ claimed }) => claimed.message.id))
+    giveBack(back.map(({ claimed }) => claimed.message))
   }
 
   function pick(): Item | undefined {
     sift()
-    const [first] = buffer
+    const ready = buffer.filter(isReady)
+    const [first] = ready
     if (first === undefined) return undefined
     const { priority } = first.claimed.message
-    const suited = buffer.find(
+    const suited = ready.find(
       ({ claimed: { message } }) => message.priority === priority && hasSession(message.profileId),
     )
-    const item = suited ?? first
+    const item = overtaken < MOST_OVERTAKEN ? (suited ?? first) : first
+    overtaken = item === first ? 0 : overtaken + 1
     buffer.splice(buffer.indexOf(item), 1)
     return item
   }
@@ -150,7 +161,7 @@ export function createClaims(deps: ClaimsDeps): Claims {
         profileIds().some((id) => holds.find(id) === undefined && queue.mayHave(id, 'all'))),
     async take(most) {
       const item = pick()
-      if (item !== undefined) return item
+      if (item !== undefined || buffer.length > 0) return item
       await startFill(most)
       return pick()
     },
@@ -161,8 +172,9 @@ export function createClaims(deps: ClaimsDeps): Claims {
     get isBusy() {
       return filling !== undefined
     },
+    sift,
     clear() {
-      giveBack(buffer.splice(0).map(({ claimed }) => claimed.message.id))
+      giveBack(buffer.splice(0).map(({ claimed }) => claimed.message))
     },
   }
 }

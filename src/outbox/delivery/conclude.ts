@@ -105,7 +105,8 @@ async function deferUntil(
   const retryAfterMs = verdict.diagnosis?.retryAfterMs ?? null
   const at = nextAttemptAt({ now, tries, retryAfterMs, random })
   const earliestEnd = acceptedAt + retryHours * HOUR_MS
-  if (at < earliestEnd) return at
+  // Accepted after its try: the clock was set back since, and that end is of another time.
+  if (acceptedAt <= startedAt && at < earliestEnd) return at
   const detail = await store.find(message.id)
   const known = detail?.attempts ?? []
   const own = { startedAt, finishedAt: now }

@@ -69,8 +69,25 @@ const unknownReply: Rule = (failure) => {
   if (code === 421) return again('slowDown')
   // The server has forgotten what was said on this connection; no word about the message.
   if (code === 503) return again('retry')
+  // RFC 3463 §3.8: a right is missing. Before any recipient is named, that is one of the sender or of the login.
+  if (isFinal(failure) && isRefusedSender(failure)) return 'holdSender'
   if (!isFinal(failure)) return code === 451 && stepOf(failure) !== 'rcpt' ? 'slowDown' : 'retry'
   return stepOf(failure) === 'rcpt' ? 'failRecipient' : 'failMessage'
+}
+
+/** At RCPT Postfix says so in words ("Sender address rejected: not owned by user"). */
+function isRefusedSender(failure: Failure): boolean {
+  if (failure.source !== 'smtp') return false
+  const { step, enhancedCode, text } = failure
+  if (step === 'rcpt') return /not owned by/i.test(text)
+  return step === 'mail' && enhancedCode?.startsWith('5.7.') === true
+}
+
+/** Behind a login the server has forgotten it. A group that takes mail from inside alone says the same of a recipient. */
+const notAuthenticated: Rule = (failure) => {
+  if (isBeforeMessage(failure)) return 'holdProfile'
+  const isGroup = failure.source === 'smtp' && failure.text.includes('RESOLVER.RST')
+  return isGroup && stepOf(failure) === 'rcpt' ? aboutRecipient(failure) : again('holdProfile')
 }
 
 /** A connection that was good, until it was not: the server may have closed it for its age. */
@@ -103,6 +120,7 @@ export const DISPOSITIONS: Readonly<Record<string, Rule>> = {
   proxy_failed: 'slowDown',
   entra_name_not_resolved: 'slowDown',
   entra_connect_failed: 'slowDown',
+  entra_turn_not_reached: 'slowDown',
   entra_timeout: 'slowDown',
   entra_connection_closed: 'slowDown',
   entra_redirected: 'slowDown',
@@ -161,11 +179,11 @@ export const DISPOSITIONS: Readonly<Record<string, Rule>> = {
   mailbox_outside_rbac_scope: 'holdProfile',
   service_principal_not_accepted: 'holdProfile',
   password_wrong: 'holdProfile',
-  // Behind a login the server has forgotten it.
-  not_authenticated: (failure) => (isBeforeMessage(failure) ? 'holdProfile' : again('holdProfile')),
+  not_authenticated: notAuthenticated,
   // Mailbox, rights and quotas
   mailbox_permission_missing: 'holdProfile',
   send_as_denied: 'holdSender',
+  send_as_throttled: 'holdProfile',
   daily_recipient_limit: 'slowDown',
   tenant_recipient_limit: 'slowDown',
   mailbox_full: 'holdProfile',

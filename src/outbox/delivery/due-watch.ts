@@ -3,9 +3,9 @@ import { messageOf } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Profiles } from '../../profiles/index.ts'
 import type { OutboxNews } from '../events.ts'
-import type { Hold } from '../message.ts'
+import type { Hold, StoredMessage } from '../message.ts'
 import type { OutboxStore } from '../outbox-store.ts'
-import { type HoldBook, probeWaitMs } from './hold-book.ts'
+import { type HoldBook, keyOfHold, probeWaitMs } from './hold-book.ts'
 import type { Lanes } from './lanes.ts'
 import { senderOf } from './mailbox-key.ts'
 import { heldTooLong, PROFILE_REMOVED, profileRemoved } from './own-diagnosis.ts'
@@ -19,7 +19,7 @@ export interface DueWatch {
   /** Holds or queues have changed: look again. */
   look(): void
   /** A message was put aside because its sender is on hold. */
-  putAside(profileId: string): void
+  putAside(message: StoredMessage): void
   /** The next probe of the profile's hold is due now. */
   probeNow(profileId: string): void
   readonly isBusy: boolean
@@ -45,7 +45,6 @@ const LONGEST_SLEEP_MS = MINUTE_MS
 const JUMP_MS = 5 * MINUTE_MS
 const FAILURE_PAUSE_MS = 5 * SECOND_MS
 const BATCH = 100
-const MOST_PAGES = 10
 /**
  * Probes of a whole day. No mail fails for the length of its hold before, so a clock that is set forward, or an agent
  * that was off, leaves people time to repair what is broken.
@@ -58,6 +57,8 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
   let nextDueAt: number | null = null
   /** Holds of senders that had nothing to probe with: their next message is the probe. */
   const dry = new Set<string>()
+  /** Senders of mail that was put aside when their hold had ended. */
+  const unheld = new Map<string, Pick<Hold, 'profileId' | 'sender'>>()
   let isStarted = false
   let isBusy = false
   let isAgain = false
@@ -65,7 +66,7 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
   let lastNow = clock.now()
   let lastSteady = monotonicMs()
 
-  const isDry = (hold: Hold) => dry.has(key(hold))
+  const isDry = (hold: Hold) => dry.has(keyOfHold(hold))
   const hasMail = () => store.counts().size > 0
 
   /** The clock was set back: what is due is far away now, and comes at once instead. */
@@ -81,6 +82,10 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
     for (const hold of holds.all()) holds.schedule(hold, now + probeWaitMs(hold))
   }
 
+  function noteDue(at: number): void {
+    nextDueAt = Math.min(at, nextDueAt ?? at)
+  }
+
   async function wakeEverything(): Promise<void> {
     const ids = [...store.counts().keys()]
     await store.wakeAll(ids)
@@ -89,11 +94,34 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
 
   async function wakeDue(): Promise<void> {
     const now = clock.now()
-    if (nextDueAt === null || nextDueAt > now) return
-    const woken = await store.wakeDue(now)
-    nextDueAt = woken.nextDueAt
-    lanes.wake(woken.profileIds)
+    const dueAt = nextDueAt
+    if (dueAt === null || dueAt > now) return
+    // What is put off meanwhile is not known to the answer.
+    nextDueAt = null
+    try {
+      const woken = await store.wakeDue(now)
+      if (woken.nextDueAt !== null) noteDue(woken.nextDueAt)
+      lanes.wake(woken.profileIds)
+    } catch (error) {
+      noteDue(dueAt)
+      throw error
+    }
     if (nextDueAt !== null && nextDueAt > now + LATEST_DUE_MS) await wakeEverything()
+  }
+
+  /** Nothing would ever release them. */
+  async function releaseUnheld(): Promise<void> {
+    for (const [key, { profileId, sender }] of unheld) {
+      unheld.delete(key)
+      if (holds.findSender(profileId, sender) !== undefined) continue
+      try {
+        await store.unhold(profileId, sender)
+      } catch (error) {
+        unheld.set(key, { profileId, sender })
+        throw error
+      }
+      lanes.wake([profileId])
+    }
   }
 
   /** Mail of a profile that does not exist waits like that of one that is broken. */
@@ -115,9 +143,11 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
     const now = clock.now()
     const counts = store.counts().get(profileId)
     if (counts === undefined || hold.nextProbeAt > now || isDry(hold)) return
-    await failTooOld(hold, profile?.delivery.holdHours ?? DEFAULT_HOLD_HOURS)
+    if (holds.isProven(hold)) {
+      await failTooOld(hold, profile?.delivery.holdHours ?? DEFAULT_HOLD_HOURS)
+    }
     if (profile === undefined) {
-      holds.stillHeld(hold, null)
+      holds.stillHeld(hold, sender === '' ? profileRemoved(profileId) : null)
       return
     }
     if (sender === '') {
@@ -129,28 +159,15 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
 
   async function probeSender(hold: Hold): Promise<void> {
     const { profileId, sender } = hold
-    const id = await findHeld(profileId, sender)
+    const id = await store.oldestHeld(profileId, sender)
     if (id === undefined) {
-      dry.add(key(hold))
+      dry.add(keyOfHold(hold))
       return
     }
     holds.schedule(hold, clock.now() + probeWaitMs(hold))
     const lane = lanes.of(profileId)
     if (lane === undefined || !lane.mayRiskDenial()) return
     if (await store.requeue(id, ['held'], clock.now())) lane.probeSender(profileId, sender)
-  }
-
-  async function findHeld(profileId: string, sender: string): Promise<string | undefined> {
-    let before: { acceptedAt: number; id: string } | undefined
-    for (let page = 0; page < MOST_PAGES; page++) {
-      const found = await store.list({ profileId, states: ['held'] }, { limit: BATCH, before })
-      const held = found.find((message) => senderOf(message) === sender)
-      if (held !== undefined) return held.id
-      const last = found.at(-1)
-      if (last === undefined || found.length < BATCH) return undefined
-      before = { acceptedAt: last.acceptedAt, id: last.id }
-    }
-    return undefined
   }
 
   async function failTooOld(hold: Hold, holdHours: number): Promise<void> {
@@ -180,6 +197,7 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
   async function once(): Promise<void> {
     await heedJump()
     await wakeDue()
+    await releaseUnheld()
     heedRemoved()
     for (const hold of holds.all()) await heedHold(hold)
   }
@@ -244,12 +262,16 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
     },
     due(at) {
       if (nextDueAt !== null && nextDueAt <= at) return
-      nextDueAt = at
+      noteDue(at)
       look()
     },
     look,
-    putAside(profileId) {
-      for (const hold of holds.of(profileId)) dry.delete(key(hold))
+    putAside(message) {
+      const { profileId } = message
+      const sender = senderOf(message)
+      const facts = { profileId, sender }
+      dry.delete(keyOfHold(facts))
+      if (holds.findSender(profileId, sender) === undefined) unheld.set(keyOfHold(facts), facts)
       look()
     },
     probeNow(profileId) {
@@ -262,8 +284,4 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
       return isBusy
     },
   }
-}
-
-function key({ profileId, sender }: Hold): string {
-  return `${profileId} ${sender}`
 }

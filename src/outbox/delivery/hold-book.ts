@@ -22,9 +22,11 @@ export interface HoldBook {
   }): void
   /** A probe did not get through; null: it said nothing about the reason of the hold. */
   stillHeld(hold: Hold, diagnosis: Diagnosis | null): void
+  /** Whether probes of this run have shown that nothing is repaired; an earlier run knows nothing of today. */
+  isProven(hold: Hold): boolean
   /** The next probe is due then. */
   schedule(hold: Hold, nextProbeAt: number): void
-  /** Ends the hold; how many messages it stopped. */
+  /** Ends the hold; how many messages it stopped. When that cannot be stored, the hold goes on. */
   release(hold: Hold): Promise<number>
 }
 
@@ -41,6 +43,9 @@ const PROFILE_MINUTES = [1, 5, 15, 30, 60] as const
 /** Exchange Online answers continuous SendAsDenied with a block of the whole mailbox (NDR 5.2.252): fewer probes. */
 const SENDER_MINUTES = [15, 30, 60] as const
 
+/** Once an hour. */
+const PROBES_OF_A_DAY = 24
+
 export function probeWaitMs(hold: Pick<Hold, 'sender' | 'probes'>): number {
   const minutes = hold.sender === '' ? PROFILE_MINUTES : SENDER_MINUTES
   return (minutes[Math.min(hold.probes, minutes.length - 1)] ?? 60) * MINUTE_MS
@@ -49,6 +54,8 @@ export function probeWaitMs(hold: Pick<Hold, 'sender' | 'probes'>): number {
 export function createHoldBook(deps: HoldBookDeps): HoldBook {
   const { store, clock, news, tasks, onChange } = deps
   const byProfile = new Map<string, Map<string, Hold>>()
+  /** Of this run, by the hold: its probes without success, and whether one of them told the reason. */
+  const probed = new Map<string, { since: number; probes: number; isTold: boolean }>()
   /** Changes of the store one after the other, in the order of those in memory. */
   let writing: Promise<unknown> = Promise.resolve()
 
@@ -66,6 +73,17 @@ export function createHoldBook(deps: HoldBookDeps): HoldBook {
   function put(hold: Hold): Promise<void> {
     remember(hold)
     return write(() => store.putHold(hold))
+  }
+
+  function forget({ profileId, sender }: Hold): void {
+    const known = byProfile.get(profileId)
+    known?.delete(sender)
+    if (known?.size === 0) byProfile.delete(profileId)
+  }
+
+  const probedOf = (hold: Hold) => {
+    const known = probed.get(keyOfHold(hold))
+    return known?.since === hold.since ? known : { probes: 0, isTold: false }
   }
 
   const findSender = (profileId: string, sender: string) => byProfile.get(profileId)?.get(sender)
@@ -100,10 +118,21 @@ export function createHoldBook(deps: HoldBookDeps): HoldBook {
     stillHeld(hold, diagnosis) {
       const known = current(hold)
       if (known === undefined) return
+      const former = probedOf(known)
+      probed.set(keyOfHold(known), {
+        since: known.since,
+        probes: former.probes + 1,
+        isTold: former.isTold || diagnosis !== null,
+      })
       const probes = known.probes + 1
       const nextProbeAt = clock.now() + probeWaitMs({ ...known, probes })
       const next = { ...known, probes, nextProbeAt, diagnosis: diagnosis ?? known.diagnosis }
       tasks.run('hold', () => put(next))
+    },
+
+    isProven(hold) {
+      const { probes, isTold } = probedOf(hold)
+      return isTold || probes >= PROBES_OF_A_DAY
     },
 
     schedule(hold, nextProbeAt) {
@@ -112,19 +141,30 @@ export function createHoldBook(deps: HoldBookDeps): HoldBook {
     },
 
     async release(hold) {
-      if (current(hold) === undefined) return 0
-      const { profileId, sender } = hold
-      byProfile.get(profileId)?.delete(sender)
-      const stopped = await write(async () => {
-        const count = await store.countWaiting(profileId, sender)
-        await store.endHold(profileId, sender)
-        if (sender === '') await store.wakeAll([profileId])
-        else await store.unhold(profileId, sender)
-        return count
-      })
+      const known = current(hold)
+      if (known === undefined) return 0
+      const { profileId, sender } = known
+      // At once: whatever is put aside from now on is seen to have no hold.
+      forget(known)
+      let stopped: number
+      try {
+        stopped = await write(async () => {
+          const count = await store.countWaiting(profileId, sender)
+          if (sender === '') await store.wakeAll([profileId])
+          await store.endHold(profileId, sender)
+          return count
+        })
+      } catch (error) {
+        if (findSender(profileId, sender) === undefined) remember(known)
+        throw error
+      }
       news.released(profileId, sender, clock.now())
       onChange(profileId, 'ended')
       return stopped
     },
   }
+}
+
+export function keyOfHold({ profileId, sender }: Pick<Hold, 'profileId' | 'sender'>): string {
+  return `${profileId} ${sender}`
 }

@@ -1,4 +1,3 @@
-import { HOUR_MS } from '../../platform/clock.ts'
 import type { Hold } from '../message.ts'
 import type { Item } from './claims.ts'
 import type { HoldBook } from './hold-book.ts'
@@ -9,8 +8,6 @@ import type { Verdict } from './verdict.ts'
 /** The holds of a lane: what each try begins, prolongs or ends. */
 export interface HoldKeeper {
   heed(facts: TryFacts): void
-  /** Whether another SendAsDenied is far enough from a block of the mailbox. */
-  mayRiskDenial(): boolean
 }
 
 export interface TryFacts {
@@ -28,17 +25,12 @@ export interface TryFacts {
 export interface HoldKeeperDeps {
   holds: HoldBook
   tasks: Tasks
-  monotonicMs: () => number
   /** A hold of the whole profile has begun. */
   onHeld: (profileId: string) => void
 }
 
-/** In an hour. Exchange Online blocks a mailbox after continuous SendAsDenied; Microsoft does not say after how many. */
-const MOST_DENIALS = 4
-
 export function createHoldKeeper(deps: HoldKeeperDeps): HoldKeeper {
-  const { holds, tasks, monotonicMs, onHeld } = deps
-  const denials: number[] = []
+  const { holds, tasks, onHeld } = deps
 
   function release(hold: Hold, after: Promise<unknown>): void {
     tasks.run('release', async () => {
@@ -51,17 +43,21 @@ export function createHoldKeeper(deps: HoldKeeperDeps): HoldKeeper {
     const { item, profileId, hold, verdict, isLoggedIn } = facts
     const { next, diagnosis, delivered, isServing } = verdict
     if (next === 'heldProfile' && diagnosis !== null) {
-      if (hold === undefined) {
+      // Released during the try, which says that the reason is not gone.
+      if (holds.find(profileId) === undefined) {
         holds.begin({ profileId, sender: '', diagnosis, after })
         onHeld(profileId)
-      } else if (item.isProbe) holds.stillHeld(hold, diagnosis)
+      } else if (hold !== undefined && item.isProbe) holds.stillHeld(hold, diagnosis)
       return
     }
     if (hold === undefined) return
     const isPast = isAboutLogin(hold)
       ? isLoggedIn
       : isServing && diagnosis?.answer.step === 'message'
-    if (delivered > 0 || isPast) release(hold, after)
+    // The server compares the sender only after it has opened the mailbox.
+    const isOpened =
+      diagnosis?.code === SEND_AS_DENIED && BEFORE_SENDER.includes(hold.diagnosis.code)
+    if (delivered > 0 || isPast || isOpened) release(hold, after)
     else if (item.isProbe) holds.stillHeld(hold, null)
   }
 
@@ -70,8 +66,9 @@ export function createHoldKeeper(deps: HoldKeeperDeps): HoldKeeper {
     const { next, diagnosis, delivered } = verdict
     if (next === 'heldSender' && diagnosis !== null) {
       const sender = senderOf(item.claimed.message)
-      if (senderHold === undefined) holds.begin({ profileId, sender, diagnosis, after })
-      else if (isSenderProbe) holds.stillHeld(senderHold, diagnosis)
+      if (holds.findSender(profileId, sender) === undefined) {
+        holds.begin({ profileId, sender, diagnosis, after })
+      } else if (senderHold !== undefined && isSenderProbe) holds.stillHeld(senderHold, diagnosis)
       return
     }
     if (senderHold === undefined) return
@@ -82,19 +79,14 @@ export function createHoldKeeper(deps: HoldKeeperDeps): HoldKeeper {
   return {
     heed(facts) {
       const after = facts.commit.catch(() => {})
-      if (facts.verdict.diagnosis?.code === SEND_AS_DENIED) denials.push(monotonicMs())
       heedProfile(facts, after)
       heedSender(facts, after)
-    },
-    mayRiskDenial() {
-      const now = monotonicMs()
-      while (denials[0] !== undefined && denials[0] <= now - HOUR_MS) denials.shift()
-      return denials.length < MOST_DENIALS
     },
   }
 }
 
 const SEND_AS_DENIED = 'send_as_denied'
+const BEFORE_SENDER = ['mailbox_permission_missing', 'not_authenticated']
 
 /** A login proves that such a hold is over; for others a message must get through. */
 function isAboutLogin({ diagnosis }: Hold): boolean {

@@ -1,16 +1,11 @@
-import type { Diagnosis, Failure } from '../../diagnosis/index.ts'
+import type { Failure } from '../../diagnosis/index.ts'
 import type { TokenSource } from '../../entra/index.ts'
 import { type Clock, SECOND_MS } from '../../platform/clock.ts'
 import { messageOf, PosternError } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { Profile, Profiles } from '../../profiles/index.ts'
 import type { Mailbox, MailboxSlots, SmtpSessions } from '../../smtp/index.ts'
-import {
-  type Evidence,
-  explainFailure,
-  type Proof,
-  storesSecretId,
-} from '../../verification/index.ts'
+import type { Evidence, Proof } from '../../verification/index.ts'
 import type { OutboxNews } from '../events.ts'
 import type { Hold, StoredMessage } from '../message.ts'
 import type { ClaimedMessage, OutboxStore } from '../outbox-store.ts'
@@ -19,14 +14,20 @@ import { createClaims, type Item } from './claims.ts'
 import type { Conclusion } from './conclude.ts'
 import { createConcurrency } from './concurrency.ts'
 import { createDayBudget } from './day-budget.ts'
+import { createExplaining } from './explaining.ts'
+import { createGiveBack } from './give-back.ts'
 import type { HoldBook } from './hold-book.ts'
 import { createHoldKeeper } from './hold-keeper.ts'
 import { strictest } from './limits.ts'
 import { senderOf } from './mailbox-key.ts'
+import { senderMustWait } from './own-diagnosis.ts'
 import { createPacer, type Ticket } from './pacer.ts'
+import { notTried } from './put-aside.ts'
 import { isOwnMail } from './queue-state.ts'
+import { createSenderTrials } from './sender-trials.ts'
 import { createSessionPool } from './session-pool.ts'
 import { createSettling } from './settling.ts'
+import { createStranded } from './stranded.ts'
 import type { Tasks } from './tasks.ts'
 import { createTurns } from './turns.ts'
 import { judge, type Verdict } from './verdict.ts'
@@ -79,6 +80,8 @@ export interface LaneDeps extends DeliveryDeps {
   onSettled: (message: StoredMessage, conclusion: Conclusion) => void
   /** Queued again without news of the store. */
   onQueued: (profileIds: readonly string[]) => void
+  /** Monotonic: what an earlier process sent just before is not known. */
+  startedAt: number
   /** Ends what is under way. */
   signal: AbortSignal
 }
@@ -89,7 +92,11 @@ export function createLane(deps: LaneDeps): Lane {
   const { mailbox, laneProfiles, store, profiles, clock, monotonicMs, random, log } = deps
   const { holds, news, tasks, signal } = deps
   const limits = () => strictest(laneProfiles())
-  const pacer = createPacer({ monotonicMs, messagesPerMinute: () => limits().messagesPerMinute })
+  const pacer = createPacer({
+    monotonicMs,
+    messagesPerMinute: () => limits().messagesPerMinute,
+    startedAt: deps.startedAt,
+  })
   const recipientsPerDay = () => limits().recipientsPerDay
   const budget = createDayBudget({
     mailbox: mailbox.key,
@@ -103,9 +110,13 @@ export function createLane(deps: LaneDeps): Lane {
   const pool = createSessionPool({ ...deps, connections })
   const settling = createSettling(deps)
   const turns = createTurns()
+  const { explain, refusedSecretId } = createExplaining(deps)
+  const giveBack = createGiveBack(deps)
+  const stranded = createStranded(deps)
+  const trials = createSenderTrials({ login: mailbox.login, monotonicMs })
   // The next login is to prove itself.
   const onHeld = (profileId: string) => pool.renew(profileId)
-  const keeper = createHoldKeeper({ holds, tasks, monotonicMs, onHeld })
+  const keeper = createHoldKeeper({ holds, tasks, onHeld })
   const claims = createClaims({
     store,
     holds,
@@ -113,6 +124,7 @@ export function createLane(deps: LaneDeps): Lane {
     isPaused: () => concurrency.pausedMs() > 0,
     monotonicMs,
     giveBack,
+    isReady: ({ claimed }) => !(trials.isBusy && mustProve(claimed)),
     hasSession: (profileId) => pool.hasIdle(profileId),
     onFailure: onStoreFailure,
     onFilled: kick,
@@ -125,14 +137,6 @@ export function createLane(deps: LaneDeps): Lane {
   let isStopping = false
   let isDayUsedUp = false
   let timer: AbortController | undefined
-
-  function giveBack(messageIds: readonly string[]): void {
-    if (messageIds.length === 0) return
-    tasks.run('unclaim', async () => {
-      await store.unclaim(messageIds)
-      deps.onQueued(laneProfiles().map(({ id }) => id))
-    })
-  }
 
   function onStoreFailure(error: unknown): void {
     if (isStopping) return
@@ -181,11 +185,15 @@ export function createLane(deps: LaneDeps): Lane {
       const paceMs = pacer.waitMs()
       if (paceMs > 0) return wakeIn(paceMs)
       if (budget.isStale()) await budget.load()
-      if (!hasRoomToday()) return wakeIn(budget.waitMs())
+      if (!hasRoomToday()) {
+        // Claimed ahead: it is not being sent for hours.
+        claims.clear()
+        return wakeIn(budget.waitMs())
+      }
       const isPaced = limits().messagesPerMinute !== null
       const item = await claims.take(isPaced ? 1 : concurrency.limit())
       if (item === undefined) {
-        // The store had nothing: only news, or the end of a pause, brings more.
+        // Only news, the end of a pause or of a try brings more.
         if (claims.hasPausedWork()) wakeIn(concurrency.pausedMs())
         return
       }
@@ -214,42 +222,47 @@ export function createLane(deps: LaneDeps): Lane {
     const { message } = item.claimed
     const profile = profiles.find(message.profileId)
     if (profile === undefined || isStopping) {
-      giveBack([message.id])
+      giveBack([message])
       return
     }
     const sender = senderOf(message)
     const senderHold = holds.findSender(profile.id, sender)
     const isSenderProbe = senderProbes.delete(senderKey(profile.id, sender))
     if (sender !== '' && senderHold !== undefined && !isSenderProbe && !isOwnMail(item.claimed)) {
-      putAside(item.claimed, profile, senderHold)
+      putAside(item.claimed, profile, notTried('heldSender', senderHold.diagnosis))
+      // It says nothing about the profile: the next one does.
+      if (item.isProbe) claims.probe(profile.id)
+      return
+    }
+    const isTrial = mustProve(item.claimed)
+    const isAsked = item.isProbe || isSenderProbe
+    const trialWaitMs = isTrial && !isAsked ? trials.waitMs() : 0
+    if (trialWaitMs > 0) {
+      putAside(item.claimed, profile, notTried('defer', senderMustWait(sender, trialWaitMs)))
       return
     }
     active++
+    const endTrial = isTrial ? trials.begin() : () => {}
     const ticket = pacer.take()
     const facts = { item, profile, ticket, isSenderProbe, senderHold }
     void run(facts).finally(() => {
       active--
+      endTrial()
       kick()
       tasks.pulse()
     })
   }
 
-  /** A message of a sender on hold: kept, and not tried. */
-  function putAside(claimed: ClaimedMessage, profile: Profile, { diagnosis }: Hold): void {
-    const now = clock.now()
-    const verdict: Verdict = {
-      recipients: [],
-      delivered: 0,
-      putOff: [],
-      next: 'heldSender',
-      diagnosis,
-      reply: null,
-      outcome: 'held',
-      slowDownMs: undefined,
-      isServing: false,
-    }
-    const facts = { claimed, verdict, startedAt: now, tried: 0, serverMessageId: null }
-    tasks.run('put aside', () => settling.settle(settleFacts(profile, facts)))
+  /** Whether its sender has to show first that the mailbox may send as it. */
+  function mustProve(claimed: ClaimedMessage): boolean {
+    return !isOwnMail(claimed) && trials.isUnproven(claimed.message)
+  }
+
+  function putAside(claimed: ClaimedMessage, profile: Profile, verdict: Verdict): void {
+    const facts = { claimed, verdict, startedAt: clock.now(), tried: 0, serverMessageId: null }
+    // Its time is not over before it was tried.
+    const stored = { ...settleFacts(profile, facts), retryHours: Number.POSITIVE_INFINITY }
+    tasks.run('put aside', () => settling.settle(stored))
   }
 
   function settleFacts<Facts extends object>(profile: Profile, facts: Facts) {
@@ -291,24 +304,27 @@ export function createLane(deps: LaneDeps): Lane {
     } catch (error) {
       ticket.cancel()
       account(0)
-      giveBack([claimed.message.id])
+      giveBack([claimed.message])
       onCarryFailure(error, claimed.message.id)
       return
     }
     const { lease, servicePrincipalObjectId, serverMessageId } = carried
     if (lease === undefined) ticket.cancel()
     else ticket.done()
-    const secretLooksLikeId = await refusedSecretId(carried, profile)
+    const secretLooksLikeId = await refusedSecretId(carried.failure, profile)
     const verdict = judge({ claimed, recipients, putOff, ...carried }, (failure) =>
       explain(profile, failure, { servicePrincipalObjectId, secretLooksLikeId }),
     )
     account(verdict.delivered)
     turns.note(claimed, verdict)
     // In memory before anything else begins; the commit follows.
+    trials.note(claimed.message, verdict)
     heed(verdict)
     const outcome = { claimed, verdict, startedAt, tried: recipients.length, serverMessageId }
     const commit = settling.settle(settleFacts(profile, outcome))
     tasks.run('settle', () => commit)
+    stranded.note(claimed.message, { verdict, carried, commit })
+    if (verdict.isServing) stranded.wake()
     const isLoggedIn = lease !== undefined
     keeper.heed({
       item,
@@ -331,29 +347,7 @@ export function createLane(deps: LaneDeps): Lane {
     if (slowDownMs !== undefined) {
       concurrency.trouble(slowDownMs)
       pool.trim(concurrency.limit())
-    } else if (isServing && concurrency.success()) {
-      // The server works again: what was put off meanwhile is due.
-      const ids = laneProfiles().map(({ id }) => id)
-      tasks.run('wake', async () => {
-        await store.wakeAll(ids)
-        deps.onQueued(ids)
-      })
-    }
-  }
-
-  function explain(
-    profile: Profile,
-    failure: Failure,
-    known: { servicePrincipalObjectId: string | null; secretLooksLikeId: boolean },
-  ): Diagnosis {
-    const proof = deps.proofOf(profile.id)
-    return explainFailure(deps, failure, { profile, proof, now: clock.now(), ...known })
-  }
-
-  /** Entra refused a secret that has the form of an ID. */
-  async function refusedSecretId({ failure }: Carried, profile: Profile): Promise<boolean> {
-    const isRefusal = failure !== null && 'source' in failure && failure.source === 'entra'
-    return isRefusal && (await storesSecretId(profiles, profile).catch(() => false))
+    } else if (isServing) concurrency.success()
   }
 
   /** Nothing was tried: the settings changed on the way, the store cannot be read, or the agent stops. */
@@ -379,8 +373,12 @@ export function createLane(deps: LaneDeps): Lane {
       claims.note(profileId)
       kick()
     },
-    mayRiskDenial: () => keeper.mayRiskDenial(),
-    renew: (profileId) => pool.renew(profileId),
+    mayRiskDenial: () => trials.mayProbe(),
+    renew(profileId) {
+      pool.renew(profileId)
+      claims.sift()
+      kick()
+    },
     isQuiet: () =>
       !isDispatching && !isAgain && active === 0 && settling.underWay === 0 && !claims.isBusy,
     async stop() {

@@ -14,13 +14,14 @@ export interface Lanes {
 
 export interface LanesDeps
   extends DeliveryDeps,
-    Omit<LaneDeps, 'mailbox' | 'laneProfiles' | keyof DeliveryDeps> {
+    Omit<LaneDeps, 'mailbox' | 'laneProfiles' | 'startedAt' | keyof DeliveryDeps> {
   events: EventBus<ProfileEvents>
 }
 
 export function createLanes(deps: LanesDeps): Lanes {
   const { profiles, events } = deps
   const lanes = new Map<string, Lane>()
+  const startedAt = deps.monotonicMs()
   /** Which profiles belong to which mailbox; made anew after every change of a profile. */
   let directory: Map<string, Profile[]> | undefined
   let isStopping = false
@@ -42,7 +43,7 @@ export function createLanes(deps: LanesDeps): Lanes {
     const known = lanes.get(mailbox.key)
     if (known !== undefined) return known
     const laneProfiles = () => byMailbox().get(mailbox.key) ?? []
-    const lane = createLane({ ...deps, mailbox, laneProfiles })
+    const lane = createLane({ ...deps, mailbox, laneProfiles, startedAt })
     lanes.set(mailbox.key, lane)
     return lane
   }

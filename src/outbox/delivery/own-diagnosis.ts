@@ -58,6 +58,24 @@ export function heldTooLong(holdHours: number, reason: Diagnosis): Diagnosis {
   }
 }
 
+/** After a few SendAsDenied Postern itself waits, before Microsoft blocks the mailbox. */
+export function senderMustWait(sender: string, waitMs: number): Diagnosis {
+  const whom = sender === '' ? 'nobody' : sender
+  return {
+    ...own({
+      code: 'sender_must_wait',
+      summary: `Postern does not try the message from ${whom} yet: the server has just refused other senders of this mailbox.`,
+      cause:
+        'Microsoft blocks the whole mailbox after continuous refusals of Send As, so Postern tries only a few new senders in an hour.',
+      remedy:
+        'Nobody has to act for this message: Postern tries it by itself. The Exchange administrator looks after the senders on hold.',
+    }),
+    responsible: 'nobody',
+    retry: 'transient',
+    retryAfterMs: waitMs,
+  }
+}
+
 /** The message itself cannot be put on the wire: an error of a value in it, in the words of the one who found it. */
 export function messageNotSendable(sentence: string): Diagnosis {
   return own({

@@ -23,6 +23,8 @@ export interface PacerDeps {
   /** Null: no limit. Asked each time, for settings change. */
   messagesPerMinute: () => number | null
   monotonicMs: () => number
+  /** When the process began. What an earlier one sent just before is not known: no burst in the first minute. */
+  startedAt?: number
 }
 
 const FREE: Ticket = { done() {}, cancel() {} }
@@ -30,17 +32,20 @@ const FREE: Ticket = { done() {}, cancel() {} }
 const MARGIN_MS = 50
 
 export function createPacer(deps: PacerDeps): Pacer {
-  const { messagesPerMinute, monotonicMs } = deps
+  const { messagesPerMinute, monotonicMs, startedAt = Number.NEGATIVE_INFINITY } = deps
   /** The bucket: what may begin at once. It refills at the smooth pace. */
-  let tokens = Number.POSITIVE_INFINITY
+  const isNew = () => monotonicMs() - startedAt < MINUTE_MS
+  let tokens = isNew() ? 1 : Number.POSITIVE_INFINITY
   let refilledAt = monotonicMs()
   /** When the last ones ended, oldest first. */
   const ended: number[] = []
   let underWay = 0
 
+  const burstNow = (most: number) => (isNew() ? 1 : burstOf(most))
+
   function refill(most: number): void {
     const now = monotonicMs()
-    const burst = burstOf(most)
+    const burst = burstNow(most)
     tokens = Math.min(burst, tokens + (now - refilledAt) / intervalOf(most))
     refilledAt = now
   }
@@ -82,7 +87,7 @@ export function createPacer(deps: PacerDeps): Pacer {
         },
         cancel() {
           underWay--
-          tokens = Math.min(burstOf(most), tokens + 1)
+          tokens = Math.min(burstNow(most), tokens + 1)
         },
       }
     },

@@ -26,9 +26,14 @@ export function nextAttemptAt(options: {
 /** More than the longest wait of the schedule: nobody tried meanwhile (a hold, a stop of the agent, a clock that was set). */
 const GAP_MS = 2 * HOUR_MS
 
+/** Backwards: the clock was set back between the two. */
+function isGap(earlier: number, later: number): boolean {
+  return Math.abs(later - earlier) > GAP_MS
+}
+
 /**
  * When a message runs out of time. Its whole time counts from its acceptance, and anew after a time in which it was not
- * tried: a hold, a stop of the agent.
+ * tried: a hold, a stop of the agent, a sleep of the machine in the middle of a try.
  */
 export function expiresAt(facts: {
   acceptedAt: number
@@ -40,16 +45,21 @@ export function expiresAt(facts: {
 }): number {
   const { acceptedAt, retryHours, attempts, releasedAt } = facts
   const wholeMs = retryHours * HOUR_MS
+  const [first] = attempts
+  const last = attempts.at(-1)
+  if (first === undefined || last === undefined) return acceptedAt + wholeMs
   // Twice what the schedule has room for: gaps cannot go on for ever.
-  if (attempts.length >= 2 * (retryHours + MINUTES.length)) return acceptedAt + wholeMs
-  let from: number | undefined
+  if (attempts.length >= 2 * (retryHours + MINUTES.length)) {
+    return Math.min(acceptedAt, first.startedAt) + wholeMs
+  }
+  // A hold that ended under a clock that was set back since says nothing.
+  const isKnown = releasedAt !== null && releasedAt <= last.finishedAt
+  const endOf = (since: number) => (isKnown ? Math.max(since, releasedAt) : since) + wholeMs
+  let from = last.finishedAt
   for (const { startedAt, finishedAt } of attempts.toReversed()) {
-    if (from !== undefined && (from - finishedAt > GAP_MS || startedAt > from)) {
-      return Math.max(from, releasedAt ?? from) + wholeMs
-    }
+    if (isGap(finishedAt, from)) return endOf(from)
+    if (isGap(startedAt, finishedAt)) return endOf(finishedAt)
     from = startedAt
   }
-  const hasWaitedBefore = from !== undefined && from - acceptedAt > GAP_MS
-  const since = hasWaitedBefore && from !== undefined ? from : acceptedAt
-  return Math.max(since, releasedAt ?? since) + wholeMs
+  return endOf(isGap(acceptedAt, from) ? from : acceptedAt)
 }

@@ -11,7 +11,9 @@ export function recipientsToTell({ recipients }: MessageDetail): readonly Stored
 
 /**
  * Why nobody gets a delivery status notification about this message; undefined when somebody does. What a machine
- * answered or reported must not be answered again: two of them would go on for ever (RFC 3461 §6.2, RFC 3834 §2).
+ * answered or reported must not be answered again: two of them would go on for ever (RFC 3464 §2, RFC 3834 §2). Mail
+ * that a program wrote of its own accord (auto-generated, RFC 3834 §5), such as of cron, is no answer: a notification has
+ * a null sender, so nothing answers it, and whoever runs the program must learn that the mail did not arrive.
  * `head`: null when the message is not kept any more.
  */
 export function reasonForSilence(
@@ -25,7 +27,8 @@ export function reasonForSilence(
   if (recipientsToTell(detail).length === 0) return 'NOTIFY does not ask for it'
   if (head === null) return undefined
   const submitted = firstWord(head.valuesOf('auto-submitted')[0])
-  if (submitted !== undefined && submitted !== 'no') return `Auto-Submitted is ${submitted}`
+  if (submitted !== undefined && ANSWERS.includes(submitted))
+    return `Auto-Submitted is ${submitted}`
   const precedence = firstWord(head.valuesOf('precedence')[0])
   if (precedence !== undefined && BULK.includes(precedence)) return `Precedence is ${precedence}`
   const type = firstWord(head.valuesOf('content-type')[0])
@@ -33,6 +36,8 @@ export function reasonForSilence(
   return undefined
 }
 
+/** RFC 3834 §5, RFC 5436 §2.7.1. */
+const ANSWERS = ['auto-replied', 'auto-notified']
 const BULK = ['bulk', 'list', 'junk']
 
 /** `auto-replied` of `Auto-Replied; owner-email=…`. */

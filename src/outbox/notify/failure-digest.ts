@@ -1,15 +1,17 @@
 import type { DiagnosisContext } from '../../diagnosis/index.ts'
 import type { Profile } from '../../profiles/index.ts'
 import { type Block, type MailMessage, oneLine, shorten, toHtml, toText } from '../../smtp/index.ts'
-import type { MessageDetail } from '../message.ts'
+import type { FailedMessage } from '../outbox-store.ts'
 import { failedGroups } from './explain.ts'
 import { addressList, domainOf, groupBlocks, messageRows, utc } from './failure-blocks.ts'
 
 export interface DigestFacts {
   readonly profile: Profile
   readonly errorEmailAddress: string
-  /** Oldest first; not empty. */
-  readonly failures: readonly MessageDetail[]
+  /** The first of them in detail, oldest first: at most MOST_IN_FULL, and not empty. */
+  readonly told: readonly FailedMessage[]
+  /** All that the report stands for. */
+  readonly count: number
   /** Further ones failed, which the next report tells. */
   readonly hasMore: boolean
   readonly context: DiagnosisContext
@@ -46,20 +48,18 @@ export function composeFailureDigest(facts: DigestFacts): MailMessage {
   }
 }
 
-function leadOf({ profile, failures, hasMore }: DigestFacts): string {
-  const only = failures.length === 1 && !hasMore ? failures[0] : undefined
+function leadOf({ profile, told, count, hasMore }: DigestFacts): string {
+  const only = count === 1 && !hasMore ? told[0] : undefined
   const through = `through profile “${profile.id}”`
   if (only === undefined) {
-    return `${hasMore ? 'More than ' : ''}${failures.length} messages ${through} could not be delivered`
+    return `${hasMore ? 'More than ' : ''}${count} messages ${through} could not be delivered`
   }
-  const some = only.recipients.some(({ state }) => state === 'delivered')
-  const whom = some ? ' to all of its recipients' : ''
+  const whom = only.deliveredCount > 0 ? ' to all of its recipients' : ''
   return `A message ${through} could not be delivered${whom}`
 }
 
 function blocksOf(facts: DigestFacts): readonly Block[] {
-  const { failures, version, profile, publicUrl } = facts
-  const told = failures.slice(0, MOST_IN_FULL)
+  const { told, version, profile, publicUrl } = facts
   const url = publicUrl === null ? '' : publicUrl.replace(/\/+$/, '')
   return [
     { style: 'lead', lines: [`${leadOf(facts)}.`] },
@@ -79,20 +79,22 @@ function blocksOf(facts: DigestFacts): readonly Block[] {
   ]
 }
 
-function entryBlocks(facts: DigestFacts, detail: MessageDetail, index: number): readonly Block[] {
-  const { publicUrl, failures, context } = facts
-  const { message, recipients } = detail
-  const delivered = recipients.filter(({ state }) => state === 'delivered').length
+function entryBlocks(facts: DigestFacts, detail: FailedMessage, index: number): readonly Block[] {
+  const { publicUrl, count, context } = facts
+  const { message, recipients, failedCount, deliveredCount } = detail
+  const untold = failedCount - recipients.length
   const url = publicUrl === null ? undefined : publicUrl.replace(/\/+$/, '')
   const rows: [string, string][] = [
-    ['Message', `${index + 1} of ${failures.length}`],
+    ['Message', `${index + 1} of ${count}`],
     ...messageRows(detail),
     ['Handed in by', clientWords(message.client)],
     ['Failed', message.finishedAt === null ? 'unknown' : utc(message.finishedAt)],
     ['Tries', String(message.attempts)],
     ['Id', message.id],
   ]
-  if (delivered > 0) rows.push(['Delivered to', `${delivered} of ${recipients.length} recipients`])
+  if (deliveredCount > 0) {
+    rows.push(['Delivered to', `${deliveredCount} of ${message.recipientCount} recipients`])
+  }
   if (url !== undefined) rows.push(['Details', `${url}/api/v1/messages/${message.id}`])
   return [
     { style: 'facts', rows },
@@ -100,12 +102,19 @@ function entryBlocks(facts: DigestFacts, detail: MessageDetail, index: number): 
       { style: 'facts', rows: [['Not delivered to', addressList(group.recipients)]] },
       ...groupBlocks(group),
     ]),
+    ...(untold <= 0 ? [] : [{ style: 'text', lines: [furtherLine(untold)] } as const]),
   ]
 }
 
+function furtherLine(count: number): string {
+  return count === 1
+    ? 'It was not delivered to 1 further recipient, whom the message names.'
+    : `It was not delivered to ${count} further recipients, whom the message names.`
+}
+
 function restBlocks(facts: DigestFacts, told: number, url: string): readonly Block[] {
-  const { failures, hasMore, profile } = facts
-  const rest = failures.length - told
+  const { count, hasMore, profile } = facts
+  const rest = count - told
   const lines: string[] = []
   if (rest > 0) {
     const them = rest === 1 ? 'message' : 'messages'

@@ -21,6 +21,7 @@ export interface NotifierDeps {
   store: Pick<
     OutboxStore,
     | 'unreported'
+    | 'failures'
     | 'unreportedProfiles'
     | 'lastReportAt'
     | 'report'

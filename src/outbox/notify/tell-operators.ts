@@ -6,10 +6,9 @@ import type { Logger } from '../../platform/logger.ts'
 import type { Profile, Profiles } from '../../profiles/index.ts'
 import { composeMessage } from '../../smtp/index.ts'
 import { diagnosisContext } from '../../verification/index.ts'
-import type { MessageDetail } from '../message.ts'
 import type { OutboxEvents } from '../outbox.ts'
-import type { OutboxStore } from '../outbox-store.ts'
-import { composeFailureDigest } from './failure-digest.ts'
+import type { FailedMessage, OutboxStore } from '../outbox-store.ts'
+import { composeFailureDigest, MOST_IN_FULL } from './failure-digest.ts'
 import type { NotifierEvents } from './notifier.ts'
 import { notification, ownEnvelope } from './own-draft.ts'
 
@@ -19,7 +18,10 @@ const MOST_IN_REPORT = 500
 
 /** Tells the error addresses of the profiles which messages failed. */
 export function createFailureReports(deps: {
-  store: Pick<OutboxStore, 'unreported' | 'unreportedProfiles' | 'lastReportAt' | 'report'>
+  store: Pick<
+    OutboxStore,
+    'unreported' | 'failures' | 'unreportedProfiles' | 'lastReportAt' | 'report'
+  >
   profiles: Pick<Profiles, 'find'>
   clock: Clock
   log: Logger
@@ -43,28 +45,36 @@ export function createFailureReports(deps: {
     const last = await store.lastReportAt(profileId)
     // A report "from the future" means that the clock was set back.
     if (last !== null && last <= now && now < last + EVERY_MS) return last + EVERY_MS
-    const failures = await store.unreported(profileId, MOST_IN_REPORT)
-    if (failures.length === 0) return undefined
-    const report = await compose(profile, to, failures)
+    const messageIds = await store.unreported(profileId, MOST_IN_REPORT)
+    const count = messageIds.length
+    if (count === 0) return undefined
+    const told = await store.failures(messageIds.slice(0, MOST_IN_FULL))
+    // They were retried, or removed, meanwhile.
+    if (told.length === 0) return now
+    const report = await compose(profile, to, { told, count })
     if (report === undefined) return now + EVERY_MS
-    const messageIds = failures.map(({ message }) => message.id)
     await store.report({ profileId, messageIds, now, report })
     const { id } = report.message
-    log.info({ id, profileId, messages: failures.length }, 'report of failed messages accepted')
+    log.info({ id, profileId, messages: count }, 'report of failed messages accepted')
     events.emit('message.accepted', { id, profileId, source: 'report' })
-    return failures.length === MOST_IN_REPORT ? now + EVERY_MS : undefined
+    return count === MOST_IN_REPORT ? now + EVERY_MS : undefined
   }
 
   /** Undefined: the settings of the profile are damaged, so that nothing can be sent with them. */
-  async function compose(profile: Profile, to: string, failures: readonly MessageDetail[]) {
+  async function compose(
+    profile: Profile,
+    to: string,
+    { told, count }: { told: readonly FailedMessage[]; count: number },
+  ) {
     const now = clock.now()
     const id = newId()
     try {
       const mail = composeFailureDigest({
         profile,
         errorEmailAddress: to,
-        failures,
-        hasMore: failures.length === MOST_IN_REPORT,
+        told,
+        count,
+        hasMore: count === MOST_IN_REPORT,
         context: diagnosisContext(profile, { now }),
         publicUrl,
         version,
@@ -88,11 +98,10 @@ export function createFailureReports(deps: {
   async function markUntold(profileId: string): Promise<void> {
     let messages = 0
     for (;;) {
-      const failures = await store.unreported(profileId, MOST_IN_REPORT)
-      if (failures.length === 0) break
-      const messageIds = failures.map(({ message }) => message.id)
+      const messageIds = await store.unreported(profileId, MOST_IN_REPORT)
+      if (messageIds.length === 0) break
       await store.report({ profileId, messageIds, now: clock.now(), report: null })
-      messages += failures.length
+      messages += messageIds.length
     }
     if (messages === 0) return
     log.warn({ profileId, messages }, 'messages failed and nobody is to be told')

@@ -10,27 +10,31 @@ import type { Effects } from './effects.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createHolds } from './holds.ts'
 import { listMessages, readState } from './list.ts'
+import { numberMarker, prepare } from './prepared.ts'
 import { createPurge } from './purge.ts'
-import { requeueInterrupted } from './recovery.ts'
+import { requeueInterrupted, requeueUnheld } from './recovery.ts'
 import { createReports } from './reports.ts'
 import { createSettle } from './settle.ts'
 import { createWaking } from './waking.ts'
 
 /**
  * The store on a connection of its own, in whatever thread calls it. `owner`: it is the agent's, so what an agent that
- * has died left behind is put right; a command beside the agent, a `companion`, must leave that alone. A `reader` does
- * not count what waits.
+ * has died left behind is put right. A `successor` follows one that died in the same agent: what it had claimed, and
+ * nobody has in hand, goes back into the queue. A command beside the agent, a `companion`, must leave both alone. A
+ * `reader` does not count what waits.
  */
 export async function createOutboxStore(deps: {
   db: Kysely<Tables>
-  role: 'owner' | 'companion' | 'reader'
+  role: 'owner' | 'successor' | 'companion' | 'reader'
+  /** Messages that are being sent while a successor begins. */
+  inHand?: readonly string[]
 }): Promise<OutboxStore> {
   const { db, role } = deps
   const counts = createCounts(db)
   const listeners = new Set<(profileIds: readonly string[]) => void>()
   const group = createGroupCommit({
     db,
-    conclude,
+    conclude: createConclude(db),
     committed: async (effects) => {
       if (effects.changes.size === 0) return
       try {
@@ -52,8 +56,10 @@ export async function createOutboxStore(deps: {
 
   if (role === 'owner') {
     await requeueInterrupted(db)
+    await requeueUnheld(db)
     await bodies.discardAll()
   }
+  if (role === 'successor') await requeueInterrupted(db, deps.inHand)
   if (role !== 'reader') await counts.load()
   // In pieces beside the work; what a failure leaves is swept with the next removal or start.
   const sweeping = role === 'owner' ? bodies.sweep().catch(() => {}) : Promise.resolve()
@@ -104,11 +110,14 @@ export async function createOutboxStore(deps: {
 }
 
 /** Sums that are kept beside the rows. */
-async function conclude(transaction: Transaction<Tables>, effects: Effects): Promise<void> {
-  if (effects.keptBytesBy === 0) return
-  await transaction
-    .updateTable('outbox_total')
-    .set((is) => ({ amount: is('amount', '+', effects.keptBytesBy) }))
-    .where('name', '=', 'finishedBytes')
-    .execute()
+function createConclude(db: Kysely<Tables>) {
+  const keep = prepare({ by: numberMarker(0) }, ({ by }) =>
+    db
+      .updateTable('outbox_total')
+      .set((is) => ({ amount: is('amount', '+', by) }))
+      .where('name', '=', 'finishedBytes'),
+  )
+  return async (transaction: Transaction<Tables>, effects: Effects): Promise<void> => {
+    if (effects.keptBytesBy !== 0) await keep(transaction, { by: effects.keptBytesBy })
+  }
 }

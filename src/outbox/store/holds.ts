@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { HOUR_MS } from '../../platform/clock.ts'
 import type { Tables } from '../../storage/index.ts'
 import type { OutboxStore } from '../outbox-store.ts'
@@ -7,7 +7,10 @@ import type { GroupCommit } from './group-commit.ts'
 import { toHold, writeDiagnosis } from './rows.ts'
 import { isSender } from './sender.ts'
 
-type Holds = Pick<OutboxStore, 'holds' | 'putHold' | 'endHold' | 'countWaiting' | 'accountedSince'>
+type Holds = Pick<
+  OutboxStore,
+  'holds' | 'putHold' | 'oldestHeld' | 'countWaiting' | 'accountedSince'
+>
 
 /** Holds, what they stop, and what mailboxes were charged for. */
 export function createHolds(deps: {
@@ -40,15 +43,18 @@ export function createHolds(deps: {
             .execute()
         },
       }),
-    endHold: (profileId, sender) =>
-      group.write({
-        async run(transaction) {
-          await transaction
-            .deleteFrom('outbox_hold')
-            .where('profile_id', '=', profileId)
-            .where('sender', '=', sender)
-            .execute()
-        },
+    oldestHeld: (profileId, sender) =>
+      group.read(async () => {
+        const oldest = await db
+          .selectFrom('message')
+          .select('id')
+          .where('state', '=', sql.lit('held' as const))
+          .where('profile_id', '=', profileId)
+          .where(isSender(sender))
+          .orderBy('accepted_at')
+          .limit(1)
+          .executeTakeFirst()
+        return oldest?.id
       }),
     countWaiting: (profileId, sender) =>
       group.read(async () => {

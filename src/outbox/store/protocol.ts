@@ -22,8 +22,11 @@ export type Calls = { [Name in Method]: (...args: ArgsOf[Name]) => Promise<Resul
 
 export interface ThreadData {
   readonly location: StorageLocation
-  /** The first one of the process: what an agent that has died left behind is put right. */
-  readonly isFirst: boolean
+  /**
+   * Messages that the process has claimed and not settled. Null: this is its first thread, which puts right what an agent
+   * that has died left behind.
+   */
+  readonly inHand: readonly string[] | null
 }
 
 export interface Call<Name extends Method = Method> {

@@ -1,7 +1,13 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Tables } from '../../storage/index.ts'
-import type { MessageDetail } from '../message.ts'
-import type { NewMessage, OutboxStore } from '../outbox-store.ts'
+import type { Attempt, MessageDetail, RecipientState } from '../message.ts'
+import {
+  ATTEMPTS_TOLD,
+  type FailedMessage,
+  type NewMessage,
+  type OutboxStore,
+  RECIPIENTS_TOLD,
+} from '../outbox-store.ts'
 import type { AcceptMessage } from './accept.ts'
 import type { Effects } from './effects.ts'
 import type { GroupCommit } from './group-commit.ts'
@@ -10,8 +16,17 @@ import { type MessageRow, toAttempt, toMessage, toRecipient } from './rows.ts'
 
 type Reports = Pick<
   OutboxStore,
-  'unreported' | 'unreportedProfiles' | 'lastReportAt' | 'report' | 'unbounced' | 'bounce' | 'find'
+  | 'unreported'
+  | 'failures'
+  | 'unreportedProfiles'
+  | 'lastReportAt'
+  | 'report'
+  | 'unbounced'
+  | 'bounce'
+  | 'find'
 >
+
+const ALL = 1_000_000
 
 /** Single messages in full, and who has been told of those that failed. */
 export function createReports(deps: {
@@ -21,54 +36,87 @@ export function createReports(deps: {
 }): Reports {
   const { db, group, accept } = deps
 
-  async function detail(row: MessageRow): Promise<MessageDetail> {
-    const recipients = await db
+  const recipientsOf = (row: MessageRow) =>
+    db
       .selectFrom('message_recipient')
       .selectAll()
       .where('message', '=', row.seq)
       .orderBy('position')
-      .execute()
+
+  async function lastAttempts(row: MessageRow, most: number): Promise<readonly Attempt[]> {
     const attempts = await db
       .selectFrom('message_attempt')
       .selectAll()
       .where('message', '=', row.seq)
-      .orderBy('number')
+      .orderBy('number', 'desc')
+      .limit(most)
       .execute()
+    return attempts.reverse().map(toAttempt)
+  }
+
+  async function detail(row: MessageRow, mostAttempts: number): Promise<MessageDetail> {
+    const recipients = await recipientsOf(row).execute()
     return {
       message: toMessage(row),
       recipients: recipients.map(toRecipient),
-      attempts: attempts.map(toAttempt),
+      attempts: await lastAttempts(row, mostAttempts),
     }
   }
 
-  async function details(rows: readonly MessageRow[]): Promise<readonly MessageDetail[]> {
-    const found: MessageDetail[] = []
-    for (const row of rows) found.push(await detail(row))
-    return found
+  async function failure(row: MessageRow): Promise<FailedMessage> {
+    const recipients = await recipientsOf(row)
+      .where('state', '=', 'failed')
+      .limit(RECIPIENTS_TOLD)
+      .execute()
+    const counts = await db
+      .selectFrom('message_recipient')
+      .select(['state', db.fn.countAll<number>().as('recipients')])
+      .where('message', '=', row.seq)
+      .groupBy('state')
+      .execute()
+    const countOf = (state: RecipientState) =>
+      Number(counts.find((each) => each.state === state)?.recipients ?? 0)
+    return {
+      message: toMessage(row),
+      recipients: recipients.map(toRecipient),
+      attempts: await lastAttempts(row, 1),
+      failedCount: countOf('failed'),
+      deliveredCount: countOf('delivered'),
+    }
+  }
+
+  function findRow(id: string): Promise<MessageRow | undefined> {
+    return db.selectFrom('message').selectAll().where('id', '=', id).executeTakeFirst()
   }
 
   return {
     find: (id) =>
       group.read(async () => {
-        const row = await db
-          .selectFrom('message')
-          .selectAll()
-          .where('id', '=', id)
-          .executeTakeFirst()
-        return row && (await detail(row))
+        const row = await findRow(id)
+        return row && (await detail(row, ALL))
       }),
 
     unreported: (profileId, limit) =>
       group.read(async () => {
         const rows = await db
           .selectFrom('message')
-          .selectAll()
+          .select('id')
           .where('report_due', '=', sql.lit(1))
           .where('profile_id', '=', profileId)
           .orderBy('finished_at')
           .limit(limit)
           .execute()
-        return await details(rows)
+        return rows.map(({ id }) => id)
+      }),
+
+    failures: (messageIds) =>
+      group.read(async () => {
+        const found: FailedMessage[] = []
+        for (const id of messageIds) {
+          const row = await findRow(id)
+          if (row !== undefined) found.push(await failure(row))
+        }
+        return found
       }),
 
     unreportedProfiles: () =>
@@ -132,7 +180,9 @@ export function createReports(deps: {
           .orderBy('finished_at')
           .limit(limit)
           .execute()
-        return await details(rows)
+        const found: MessageDetail[] = []
+        for (const row of rows) found.push(await detail(row, ATTEMPTS_TOLD))
+        return found
       }),
 
     bounce: ({ messageId, bounce }) =>

@@ -129,8 +129,16 @@ export function writeDiagnosis(diagnosis: Diagnosis | null): string | null {
  */
 function readDiagnosis(text: string | null): Diagnosis | null {
   if (text === null) return null
-  const parsed: unknown = JSON.parse(text)
+  const parsed = readJson(text)
   return isDiagnosis(parsed) ? parsed : null
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }
 
 const TEXTS = ['code', 'summary', 'cause', 'responsible', 'remedy', 'retry'] as const

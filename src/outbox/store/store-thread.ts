@@ -18,7 +18,7 @@ import {
 // The entry of the store's thread; it is not imported.
 if (parentPort === null) throw new Error('this is the entry of a thread')
 const port = parentPort
-const { location, isFirst }: ThreadData = workerData
+const { location, inHand }: ThreadData = workerData
 
 let answers: Answer[] = []
 let changed = new Set<string>()
@@ -35,7 +35,7 @@ async function serve(): Promise<void> {
   const connection = openConnection(location)
   const store = await createOutboxStore({
     db: connection.db,
-    role: isFirst ? 'owner' : 'companion',
+    ...(inHand === null ? { role: 'owner' } : { role: 'successor', inHand }),
   })
   store.onChange((profileIds) => {
     for (const profileId of profileIds) changed.add(profileId)

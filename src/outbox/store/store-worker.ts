@@ -34,7 +34,8 @@ interface Caller {
 /** Resolves when it is ready. */
 export async function startStoreThread(deps: {
   data: ThreadData
-  onCounts(counts: readonly SentCounts[]): void
+  /** `isWhole`: those of all profiles, else of some. */
+  onCounts(counts: readonly SentCounts[], isWhole: boolean): void
   /** It ended although nobody had closed it. */
   onFailure(error: unknown): void
 }): Promise<StoreThread> {
@@ -62,7 +63,7 @@ export async function startStoreThread(deps: {
         reject(receiveError(message.error))
         return
       }
-      onCounts(message.counts)
+      onCounts(message.counts, message.type === 'ready')
       if (message.type === 'ready') resolve()
       else for (const answer of message.answers) settle(answer)
       flushSoon()
@@ -90,7 +91,8 @@ export async function startStoreThread(deps: {
   function flushSoon(): void {
     if (isFlushing || waiting.length === 0) return
     isFlushing = true
-    process.nextTick(() => {
+    // After everything that has arrived by now: what goes over together shares a commit.
+    setImmediate(() => {
       isFlushing = false
       flush()
     })

@@ -27,9 +27,14 @@ export async function openThreadedStore(deps: {
   const readHere: Calls = reader
   let thread: Promise<StoreThread> | undefined
   let isNeeded = await hasWork(db)
-  let isFirst = true
+  /** Claimed and not settled, as far as its callers know; null before the first thread. */
+  let inHand: Set<string> | null = null
 
-  function take(sent: readonly SentCounts[]): void {
+  function take(changed: readonly SentCounts[], isWhole: boolean): void {
+    const known = new Set(changed.map(([profileId]) => profileId))
+    // What ended while the answers of the former thread were lost.
+    const gone = isWhole ? [...counts.keys()].filter((profileId) => !known.has(profileId)) : []
+    const sent = [...changed, ...gone.map((profileId): SentCounts => [profileId, null])]
     if (sent.length === 0) return
     for (const [profileId, numbers] of sent) {
       if (numbers === null) counts.delete(profileId)
@@ -41,7 +46,7 @@ export async function openThreadedStore(deps: {
 
   async function start(): Promise<StoreThread> {
     const started = await startThread({
-      data: { location: storage.location, isFirst },
+      data: { location: storage.location, inHand: inHand && [...inHand] },
       onCounts: take,
       onFailure(error) {
         log.error({ err: error }, 'outbox thread ended unexpectedly')
@@ -49,7 +54,7 @@ export async function openThreadedStore(deps: {
       },
     })
     // What it has claimed is still being sent when another one follows it.
-    isFirst = false
+    inHand ??= new Set()
     storage.leaveCheckpoints(true)
     log.debug('outbox thread started')
     return started
@@ -96,18 +101,31 @@ export async function openThreadedStore(deps: {
       if (isNeeded) await call('abortIntake', ...args)
     },
     accept: (message, body) => call('accept', message, body && compact(body)),
-    claim: (...args) => call('claim', ...args),
-    unclaim: (...args) => call('unclaim', ...args),
+    async claim(request) {
+      const claimed = await call('claim', request)
+      for (const { message } of claimed) inHand?.add(message.id)
+      return claimed
+    },
+    async unclaim(messageIds) {
+      // Nobody sends them, whether this call gets through or not.
+      for (const id of messageIds) inHand?.delete(id)
+      await call('unclaim', messageIds)
+    },
     readChunk: (...args) => read('readChunk', ...args),
-    settle: (...args) => call('settle', ...args),
+    async settle(settlement) {
+      await call('settle', settlement)
+      inHand?.delete(settlement.messageId)
+    },
     wakeDue: async (...args) =>
       isNeeded ? await call('wakeDue', ...args) : { profileIds: [], nextDueAt: null },
     wakeAll: async (...args) => {
       if (isNeeded) await call('wakeAll', ...args)
     },
+    wake: (...args) => call('wake', ...args),
     unhold: async (...args) => (isNeeded ? await call('unhold', ...args) : 0),
     failHeld: async (...args) => (isNeeded ? await call('failHeld', ...args) : []),
     holds: () => read('holds'),
+    oldestHeld: (...args) => read('oldestHeld', ...args),
     putHold: (...args) => call('putHold', ...args),
     endHold: (...args) => call('endHold', ...args),
     countWaiting: (...args) => read('countWaiting', ...args),
@@ -129,6 +147,7 @@ export async function openThreadedStore(deps: {
     requeue: (...args) => call('requeue', ...args),
     cancel: (...args) => call('cancel', ...args),
     unreported: (...args) => read('unreported', ...args),
+    failures: (...args) => read('failures', ...args),
     unreportedProfiles: () => read('unreportedProfiles'),
     lastReportAt: (...args) => read('lastReportAt', ...args),
     report: (request) => {

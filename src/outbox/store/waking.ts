@@ -7,7 +7,7 @@ import { isSender } from './sender.ts'
 /** Messages that change together in one commit; others go between. */
 const PIECE = 500
 
-type Waking = Pick<OutboxStore, 'wakeDue' | 'wakeAll' | 'unhold'>
+type Waking = Pick<OutboxStore, 'wakeDue' | 'wakeAll' | 'wake' | 'unhold' | 'endHold'>
 
 /** Deferred and held messages that may be sent again. */
 export function createWaking(deps: { group: GroupCommit }): Waking {
@@ -47,7 +47,8 @@ export function createWaking(deps: { group: GroupCommit }): Waking {
     return next?.next_attempt_at ?? null
   }
 
-  function releaseSome(profileId: string, sender: string): Promise<number> {
+  /** `isEnd`: the hold ends with the last of them, so that none is ever held without it. */
+  function releaseSome(profileId: string, sender: string, isEnd: boolean): Promise<number> {
     return group.write({
       async run(transaction, effects) {
         const held = transaction
@@ -64,9 +65,25 @@ export function createWaking(deps: { group: GroupCommit }): Waking {
           .returning('seq')
           .execute()
         effects.held(profileId, -released.length)
+        if (isEnd && released.length < PIECE) {
+          await transaction
+            .deleteFrom('outbox_hold')
+            .where('profile_id', '=', profileId)
+            .where('sender', '=', sender)
+            .execute()
+        }
         return released.length
       },
     })
+  }
+
+  async function releaseAll(profileId: string, sender: string, isEnd: boolean): Promise<number> {
+    let released = 0
+    for (;;) {
+      const count = await releaseSome(profileId, sender, isEnd)
+      released += count
+      if (count < PIECE) return released
+    }
   }
 
   return {
@@ -91,13 +108,23 @@ export function createWaking(deps: { group: GroupCommit }): Waking {
         } while (woken.length === PIECE)
       }
     },
-    async unhold(profileId, sender) {
-      let released = 0
-      for (;;) {
-        const count = await releaseSome(profileId, sender)
-        released += count
-        if (count < PIECE) return released
+    async wake(messageIds) {
+      for (let from = 0; from < messageIds.length; from += PIECE) {
+        const ids = messageIds.slice(from, from + PIECE)
+        await group.write({
+          run: (transaction) =>
+            transaction
+              .updateTable('message')
+              .set({ state: 'queued', next_attempt_at: null })
+              .where('id', 'in', ids)
+              .where('state', '=', sql.lit('deferred' as const))
+              .execute(),
+        })
       }
+    },
+    unhold: (profileId, sender) => releaseAll(profileId, sender, false),
+    async endHold(profileId, sender) {
+      await releaseAll(profileId, sender, true)
     },
   }
 }

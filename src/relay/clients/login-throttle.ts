@@ -19,13 +19,17 @@ interface Record {
 
 /**
  * Makes guessing slow: the attempts of an address that has failed are looked at one after the other, each a longer time
- * after the one before. Successful logins neither count nor wait.
+ * after the one before. An attempt counts as failed from its turn on, until it has turned out right: many at the same
+ * moment are no way around it.
  */
 export interface LoginThrottle {
-  /** Resolves when an attempt may be looked at. False: it would take too long. */
-  turn(key: string): Promise<boolean>
-  /** The number of failures that the address has now. */
-  fail(key: string): number
+  /** Resolves when an attempt may be looked at. Undefined: it would take too long. */
+  turn(key: string): Promise<Turn | undefined>
+}
+
+export interface Turn {
+  /** The attempt was right, or was not looked at: it does not count. At most once. */
+  pardon(): void
 }
 
 export function createLoginThrottle(deps: { clock: Clock }): LoginThrottle {
@@ -42,28 +46,36 @@ export function createLoginThrottle(deps: { clock: Clock }): LoginThrottle {
     return undefined
   }
 
+  function count(key: string, record: Record): Turn {
+    const before = record.lastAt
+    record.failures += 1
+    record.lastAt = clock.now()
+    records.delete(key)
+    const [oldest] = records.keys()
+    if (oldest !== undefined && records.size >= MOST_ADDRESSES) records.delete(oldest)
+    records.set(key, record)
+    return {
+      pardon() {
+        record.failures -= 1
+        record.lastAt = before
+        if (record.failures === 0 && records.get(key) === record) records.delete(key)
+      },
+    }
+  }
+
   return {
     async turn(key) {
-      const record = find(key)
-      if (record === undefined || record.failures < FREE_FAILURES) return true
-      const now = clock.now()
-      const waitMs = Math.max(0, record.nextAt - now)
-      if (waitMs > LONGEST_WAIT_MS) return false
-      const delayMs = FIRST_DELAY_MS * 2 ** Math.min(record.failures - FREE_FAILURES, 10)
-      record.nextAt = now + waitMs + Math.min(delayMs, LONGEST_DELAY_MS)
-      if (waitMs > 0) await clock.sleep(waitMs)
-      return true
-    },
-    fail(key) {
       const now = clock.now()
       const record = find(key) ?? { failures: 0, lastAt: now, nextAt: 0 }
-      record.failures += 1
-      record.lastAt = now
-      records.delete(key)
-      const [oldest] = records.keys()
-      if (oldest !== undefined && records.size >= MOST_ADDRESSES) records.delete(oldest)
-      records.set(key, record)
-      return record.failures
+      const costly = record.failures - FREE_FAILURES
+      if (costly < 0) return count(key, record)
+      const waitMs = Math.max(0, record.nextAt - now)
+      if (waitMs > LONGEST_WAIT_MS) return undefined
+      const delayMs = FIRST_DELAY_MS * 2 ** Math.min(costly, 10)
+      record.nextAt = now + waitMs + Math.min(delayMs, LONGEST_DELAY_MS)
+      const turn = count(key, record)
+      if (waitMs > 0) await clock.sleep(waitMs)
+      return turn
     },
   }
 }

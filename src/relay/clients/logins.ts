@@ -24,6 +24,14 @@ export interface Logins {
   logIn(attempt: Attempt): Promise<RelayClient | Reply>
 }
 
+/** A chosen password that must be computed. */
+interface Guess {
+  readonly throttleKey: string
+  readonly known: KnownSecret | undefined
+  readonly mark: string | undefined
+  readonly password: string
+}
+
 /**
  * Checks logins. A generated secret costs one SHA-256; a chosen password costs scrypt, once in ten minutes. A username
  * that nobody has costs what that of somebody does. What is guessed passes the throttle of its address; a generated
@@ -36,6 +44,8 @@ export function createLogins(deps: { book: RelayClientBook; clock: Clock }): Log
   const key = randomBytes(32)
   /** When each password was last computed and right: by client, secret and password. */
   const proven = new Map<string, number>()
+  /** By address and mark. */
+  const judging = new Map<string, Promise<boolean | Reply>>()
   const inTurn = createLimit()
 
   function markOf(known: KnownSecret, password: string): string {
@@ -52,9 +62,33 @@ export function createLogins(deps: { book: RelayClientBook; clock: Clock }): Log
     proven.set(mark, clock.now())
   }
 
-  function refuse(throttleKey: string): Reply {
-    throttle.fail(throttleKey)
-    return WRONG
+  /** Whether a chosen password is right, or the answer to an attempt that is not looked at. */
+  async function judge(guess: Guess): Promise<boolean | Reply> {
+    const { throttleKey, known, mark, password } = guess
+    const isProven = mark !== undefined && proven.has(mark)
+    const turn = isProven ? undefined : await throttle.turn(throttleKey)
+    if (turn === undefined && !isProven) return TOO_MANY
+    let isWrong = false
+    try {
+      const isRight = await inTurn(() => matchesSlowHash(password, hashFor(known, 'password')))
+      if (isRight === undefined) return BUSY
+      isWrong = !isRight || mark === undefined
+      if (mark !== undefined && isRight) remember(mark)
+      return !isWrong
+    } finally {
+      if (!isWrong) turn?.pardon()
+    }
+  }
+
+  /** Connections that log in with the same password at the same moment are one attempt. */
+  function judgeOnce(guess: Guess): Promise<boolean | Reply> {
+    if (guess.mark === undefined) return judge(guess)
+    const key = `${guess.throttleKey} ${guess.mark}`
+    const running = judging.get(key)
+    if (running !== undefined) return running
+    const started = judge(guess).finally(() => judging.delete(key))
+    judging.set(key, started)
+    return started
   }
 
   return {
@@ -65,20 +99,16 @@ export function createLogins(deps: { book: RelayClientBook; clock: Clock }): Log
       if (isUnguessable(password)) {
         const isRight = matchesFastHash(password, hashFor(known, 'generated'))
         if (isRight && known !== undefined) return admit(known.client, address)
-        if (!(await throttle.turn(throttleKey))) return TOO_MANY
-        return refuse(throttleKey)
+        return (await throttle.turn(throttleKey)) === undefined ? TOO_MANY : WRONG
       }
       const mark = known?.type === 'password' ? markOf(known, password) : undefined
       const provenAt = mark === undefined ? undefined : proven.get(mark)
       if (known !== undefined && provenAt !== undefined) {
         if (Math.abs(clock.now() - provenAt) < FRESH_MS) return admit(known.client, address)
-      } else if (!(await throttle.turn(throttleKey))) return TOO_MANY
-
-      const isRight = await inTurn(() => matchesSlowHash(password, hashFor(known, 'password')))
-      if (isRight === undefined) return BUSY
-      if (!isRight || known === undefined || mark === undefined) return refuse(throttleKey)
-      remember(mark)
-      return admit(known.client, address)
+      }
+      const isRight = await judgeOnce({ throttleKey, known, mark, password })
+      if (typeof isRight !== 'boolean') return isRight
+      return isRight && known !== undefined ? admit(known.client, address) : WRONG
     },
   }
 }

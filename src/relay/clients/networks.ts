@@ -2,6 +2,7 @@ import { BlockList, isIP } from 'node:net'
 
 /** An address or a network of addresses. */
 export interface Network {
+  readonly version: 4 | 6
   /** How many bits it leaves open: the smaller, the narrower. */
   readonly width: number
   contains(address: string): boolean
@@ -22,6 +23,7 @@ export function readNetwork(text: string): Network | undefined {
   const list = new BlockList()
   list.addSubnet(address, prefix, FAMILIES[version])
   return {
+    version,
     width: bits - prefix,
     contains(candidate) {
       const plain = plainAddress(candidate)

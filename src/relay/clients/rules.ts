@@ -29,8 +29,8 @@ export const DEFAULTS = {
   enabled: true,
 } as const satisfies Partial<{ readonly [Key in keyof ClientSettings]: unknown }>
 
-/** Without a login, so wide a network is the open Internet, and the relay an open one. */
-const MOST_OPEN_BITS = { ipv4: 24, ipv6: 112 } as const
+/** Without a login, a wider network than that of one site makes the relay an open one: /16 and /48 (RFC 6177). */
+const MOST_OPEN_BITS = { 4: 32 - 16, 6: 128 - 48 } as const
 const SHORTEST_PASSWORD = 12
 
 /** Throws relay_client_invalid with everything that is wrong. `current`: the client that is replaced. */
@@ -188,11 +188,10 @@ function readAddresses(
       )
       return []
     }
-    const mostOpenBits = text.includes(':') ? MOST_OPEN_BITS.ipv6 : MOST_OPEN_BITS.ipv4
-    if (authentication === 'address' && network.width > mostOpenBits) {
+    if (authentication === 'address' && network.width > MOST_OPEN_BITS[network.version]) {
       findings.problem(
         `addresses.${index}`,
-        `“${text}” is too wide for clients without a login: the relay would be open to strangers. Name the network of the devices.`,
+        `“${text}” is too wide for a client without a login: the relay would be open to strangers. A network may be /16 at most, one of IPv6 /48: name those of the devices in addresses (--address), or let the client log in.`,
       )
     }
     return [text]

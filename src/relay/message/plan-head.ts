@@ -1,10 +1,9 @@
+import { encodePhrase, prefixedSubject, readable, readSenderField } from '../../outbox/index.ts'
 import type { Profile } from '../../profiles/index.ts'
 import type { RelayClient } from '../clients/index.ts'
 import type { Reply } from '../reply.ts'
 import { type Field, parseHead, unfold } from './head.ts'
-import { readMailboxes } from './mailboxes.ts'
 import type { SenderRules } from './sender-rules.ts'
-import { decodeText, encodePhrase, encodeText } from './words.ts'
 
 export interface HeadRules {
   readonly client: Pick<RelayClient, 'fromPolicy' | 'applySubjectPrefix' | 'repair'>
@@ -40,7 +39,8 @@ export function planHead(head: string, rules: HeadRules): HeadPlan | Reply {
 
   const from = judgeFrom(fields, rules)
   if ('code' in from) return from
-  let edited = from.edit ? replaceFrom(fields, from, profile) : fields
+  const shareable = withoutHidden(fields)
+  let edited = from.edit ? replaceFrom(shareable, from, profile) : shareable
   if (client.applySubjectPrefix && profile.subjectPrefix !== '') {
     edited = prefixSubject(edited, profile.subjectPrefix)
   }
@@ -78,7 +78,7 @@ function judgeFrom(fields: readonly Field[], rules: HeadRules): FromVerdict | Re
   const [field, ...more] = fields.filter(({ name }) => name === 'from')
   // RFC 5322 §3.6: exactly one. With several, programs differ on the one that counts.
   const mailboxes =
-    field === undefined || more.length > 0 ? undefined : readMailboxes(unfold(field.value))
+    field === undefined || more.length > 0 ? undefined : readSenderField(unfold(field.value))
   if (mailboxes === undefined && (client.repair.brokenFrom || client.fromPolicy === 'rewrite')) {
     return { edit: true, replyTo: null, address: own }
   }
@@ -87,7 +87,7 @@ function judgeFrom(fields: readonly Field[], rules: HeadRules): FromVerdict | Re
   if (mailboxes === undefined) return UNREADABLE_FROM
 
   const senders = fields.filter(({ name }) => name === 'sender')
-  const claimed = senders.map(({ value }) => readMailboxes(unfold(value)) ?? [''])
+  const claimed = senders.map(({ value }) => readSenderField(unfold(value)) ?? [''])
   const stranger = [...mailboxes, ...claimed.flat()].find((one) => !rules.rules.allows(one))
   if (stranger === undefined) return { edit: false, replyTo: null, address }
   if (client.fromPolicy === 'rewrite') {
@@ -130,20 +130,10 @@ function replaceFrom(
 
 function prefixSubject(fields: readonly Field[], prefix: string): readonly Field[] {
   const index = fields.findIndex(({ name }) => name === 'subject')
-  const field = fields[index]
-  if (field === undefined) return [...fields, fieldOf('Subject', ` ${encodeText(prefix.trim())}`)]
-  if (decodeText(unfold(field.value)).startsWith(prefix.trim())) return fields
-  const rest = field.value.replace(/^[ \t]+/, '')
-  return fields.with(index, fieldOf('Subject', ` ${joined(prefix, rest)}`))
-}
-
-/** An encoded word stands alone (RFC 2047 §5), and white space between two of them is not shown (§6.2). */
-function joined(prefix: string, rest: string): string {
-  const isEncoded = rest.startsWith('=?')
-  if (encodeText(prefix) === prefix) {
-    return isEncoded && !prefix.endsWith(' ') ? `${prefix} ${rest}` : prefix + rest
-  }
-  return `${encodeText(isEncoded ? prefix : prefix.trimEnd())} ${rest}`
+  const value = prefixedSubject(fields[index]?.value, prefix)
+  if (value === undefined) return fields
+  const field = fieldOf('Subject', value)
+  return index === -1 ? [...fields, field] : fields.with(index, field)
 }
 
 /** `value`: in Latin-1, as everything of a head. */
@@ -151,17 +141,31 @@ function fieldOf(name: string, value: string): Field {
   return { name: name.toLowerCase(), text: `${name}:${value}\r\n`, value }
 }
 
+/** Those who are named there must not be read by the others (RFC 5322 §3.6.3 and §3.6.6). */
+const HIDDEN = new Set(['bcc', 'resent-bcc'])
+
+function withoutHidden(fields: readonly Field[]): readonly Field[] {
+  return fields.some(({ name }) => HIDDEN.has(name))
+    ? fields.filter(({ name }) => !HIDDEN.has(name))
+    : fields
+}
+
 function has(fields: readonly Field[], name: string): boolean {
   return fields.some((field) => field.name === name)
 }
 
+/** On one line: an encoded word can hold everything, line ends and escape sequences too. */
 function shown(value: string): string {
-  return decodeText(unfold(value)).slice(0, LONGEST_SUBJECT).toWellFormed()
+  const line = readable(unfold(value))
+    .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+    .trim()
+  return line.slice(0, LONGEST_SUBJECT).toWellFormed()
 }
 
 function readMessageId(fields: readonly Field[]): string | null {
   const field = fields.find(({ name }) => name === 'message-id')
-  return /<[^<>\s]+>/.exec(unfold(field?.value ?? ''))?.[0] ?? null
+  const [id] = /<[^<>\s]+>/.exec(unfold(field?.value ?? '')) ?? []
+  return id === undefined || /\p{Cc}/u.test(id) ? null : id
 }
 
 const GOES_ROUND: Reply = {

@@ -16,6 +16,7 @@ export function senderRules(
   const allowed = new Set(entries.map(comparable))
   return {
     allows(address) {
+      if (!address.includes('@')) return false
       if (allowed.has(address)) return true
       const key = comparable(address)
       return allowed.has(key) || allowed.has(key.slice(key.lastIndexOf('@')))

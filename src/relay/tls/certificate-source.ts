@@ -12,9 +12,12 @@ import { makeServerCertificate, type ServerCertificate } from './server-certific
 export const RELAY_CERTIFICATE_FILE = 'relay-cert.pem'
 export const RELAY_KEY_FILE = 'relay-key.pem'
 
-/** Clients of today refuse a longer life, also of a certificate that they were told to trust. */
-const DAYS = 397
-const RENEWED_BEFORE_MS = 30 * DAY_MS
+/**
+ * Ten years: devices and applications are given this very file to trust, and each renewal means to give it to all of them
+ * anew. Programs that bear no such life, as those of Apple do (825 days), need a certificate of an authority.
+ */
+const DAYS = 3_650
+const RENEWED_BEFORE_MS = 90 * DAY_MS
 
 export interface CertificateSource {
   /** The pair to use now; made, renewed or read again where needed. Undefined: it is the one of the call before. */

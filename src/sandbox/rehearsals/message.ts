@@ -32,6 +32,13 @@ export function messageRehearsals(scene: Scene): Rehearsal[] {
       'data',
       STORE.sendAsDenied(mailbox, `other.${mailbox}`),
     ),
+    reply(
+      'send_as_throttled',
+      null,
+      'Mailbox blocked after many SendAsDenied',
+      'data',
+      STORE.sendAsThrottled,
+    ),
     state('daily_recipient_limit', 43, 'Daily recipient limit of the mailbox reached', {
       limits: { recipientsPerDay: 0 },
     }),

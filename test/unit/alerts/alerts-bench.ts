@@ -206,6 +206,7 @@ export async function createBench(
   const outbox = {
     queueOf: (profileId: string) => bench.queues.get(profileId) ?? EMPTY,
     holdsOf: (profileId: string) => bench.holds.filter((hold) => hold.profileId === profileId),
+    orphaned: () => [...bench.queues.keys()].filter((id) => !profiles.has(id)),
     list: async () => ({ messages: bench.deferred, nextCursor: null }),
   }
 

@@ -76,6 +76,95 @@ async function only(bench: AlertsBench) {
   return alert
 }
 
+describe('mail of a removed profile', () => {
+  const queueOf = (held: number) => ({ queued: 0, held, oldestAcceptedAt: START })
+  /** A profile that was removed with mail, beside one that can mail alerts. */
+  async function removed() {
+    const bench = await createBench()
+    await bench.put(profileOf('default'))
+    await bench.put(profileOf('scanners'))
+    bench.setHealth('default', 'ok')
+    bench.alerts.start()
+    bench.queues.set('scanners', queueOf(12))
+    await bench.remove('scanners')
+    await bench.deliver()
+    return bench
+  }
+
+  it('opens an alert of no profile that names it and counts its mail', async () => {
+    await using bench = await removed()
+    expect(await only(bench)).toMatchObject({
+      kind: 'mailHeld',
+      profileId: null,
+      severity: 'critical',
+      summary: '12 messages of the removed profile “scanners” wait and cannot be sent.',
+    })
+    const [mail] = bench.mails()
+    expect(mail?.subject).toContain('removed profile “scanners”')
+    expect(mail?.text).toContain('creates the profile “scanners” again')
+  })
+
+  it('says in the same alert that it has failed, and ends a day later', async () => {
+    await using bench = await removed()
+    const { id } = await only(bench)
+    bench.mails()
+    await bench.pass(7 * DAY_MS + 2 * HOUR_MS)
+    bench.mails()
+    bench.queues.clear()
+    const at = bench.clock.now()
+    for (const messages of [10, 2]) {
+      bench.events.emit('failures.unreported', { profileId: 'scanners', messages, at })
+      await bench.settle()
+    }
+    await bench.deliver()
+    expect(await only(bench)).toMatchObject({
+      id,
+      kind: 'failuresUntold',
+      profileId: null,
+      summary: '12 messages of the removed profile “scanners” failed, and nobody was told.',
+    })
+    expect(bench.mails()).toHaveLength(1)
+    await bench.restart()
+    await bench.rules.start()
+    await tick(bench)
+    expect(await open(bench)).toEqual(['failuresUntold'])
+    bench.clock.set(at + 2 * DAY_MS)
+    await tick(bench)
+    expect(await open(bench)).toEqual([])
+  })
+
+  it('is over when the profile is there again, or nothing of it waits', async () => {
+    await using bench = await removed()
+    const profile = profileOf('scanners')
+    await bench.put(profile)
+    bench.events.emit('profile.created', { profile, actor: OPERATOR })
+    await bench.settle()
+    expect(await open(bench)).toEqual([])
+  })
+
+  it('is told also when the profile was gone before the agent started', async () => {
+    await using bench = await createBench()
+    bench.queues.set('scanners', queueOf(1))
+    const hold = holdOf({ profileId: 'scanners' })
+    bench.events.emit('outbox.held', { hold, waiting: 1 })
+    await bench.settle()
+    expect((await only(bench)).summary).toBe(
+      '1 message of the removed profile “scanners” waits and cannot be sent.',
+    )
+    bench.queues.clear()
+    await bench.rules.start()
+    await tick(bench)
+    expect(await open(bench)).toEqual([])
+  })
+})
+
+/** A minute later the rules look again. */
+async function tick(bench: AlertsBench): Promise<void> {
+  await bench.settle()
+  await bench.clock.advance(MINUTE_MS)
+  await bench.settle()
+}
+
 describe('mail that is held', () => {
   it('opens one alert that says how much waits, why, since when and how long, until it is released', async () => {
     await using bench = await createBench()

@@ -465,6 +465,16 @@ describe('alerts about a replacement of the credential', () => {
     expect(await openOf(bench)).toEqual([])
   })
 
+  it('name no kind of credential where a renewal failed: both are renewed', async () => {
+    await using bench = await createBench()
+    await bench.put(withSecret(null))
+    cases['a renewal that failed'](bench)
+    await bench.settle()
+    expect((await bench.alerts.list({ limit: 9 })).map(({ summary }) => summary)).toEqual([
+      'The credential of profile “default” could not be renewed.',
+    ])
+  })
+
   it('end when a person enters another credential', async () => {
     await using bench = await createBench()
     await bench.put(withSecret(null))

@@ -54,7 +54,10 @@ describe('postern send', () => {
 
   it.each([
     [[], 2, /no recipient/],
-    [['--to', 'ada'], 2, /has no @/],
+    [['--to', 'ada'], 2, /^postern: --to has no @/],
+    [[...TO, '--to', 'bob'], 2, /^postern: --to \(number 2\) has no @/],
+    [[...TO, '--profile', 'a\x1b]0;x\x07\u202eb'], 1, /“a\?\]0;x\?\?b”/],
+    [[...TO, 'a\x1b[31m'], 2, /a\?\[31m/],
     [[...TO, '--wait', '0'], 2, /1 to 3600/],
     [[...TO, '--wait', 'soon'], 2, /1 to 3600/],
     [[...TO, '--attach', '/nonexistent'], 2, /\/nonexistent cannot be read/],

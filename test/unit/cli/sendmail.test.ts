@@ -148,6 +148,10 @@ describe('postern sendmail', () => {
       'desk@shop.example',
     ])
     expect(await headers('From: www-data@host')).toEqual(['Process Alerts <alerts@contoso.com>'])
+    expect(await headers('From: alerts@contoso.com\nSender: x@y.example')).toEqual([
+      'alerts@contoso.com',
+    ])
+    expect((await headers('From: alerts@contoso.com (<x@y.example>)'))[0]).not.toMatch(/\(</)
     expect(await headers('From: Desk <alerts@contoso.com>')).toEqual(['Desk <alerts@contoso.com>'])
   })
 
@@ -261,7 +265,7 @@ describe('postern sendmail', () => {
     )
     const large = await bench.run(['sendmail', 'x@example.com'], 'x'.repeat(2 * 1024 * 1024), {
       ...bench.env,
-      POSTERN_RELAY_MAX_SIZE_MB: '1',
+      POSTERN_MESSAGE_MAX_SIZE_MB: '1',
     })
     expect([large.code, large.stderr]).toEqual([
       65,

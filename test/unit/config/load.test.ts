@@ -35,7 +35,7 @@ test.each<[string, string, RegExp]>([
   ['POSTERN_HTTP_PORT', 'http', /not a whole number/],
   ['POSTERN_RELAY_PORT', '-1', /from 0 to 65535/],
   ['POSTERN_RELAY_NAME', 'postern contoso', /is not a host name/],
-  ['POSTERN_RELAY_MAX_SIZE_MB', '151', /from 1 to 150/],
+  ['POSTERN_MESSAGE_MAX_SIZE_MB', '151', /from 1 to 150/],
   ['POSTERN_PUBLIC_URL', 'postern.contoso.com', /must start with http:\/\/ or https:\/\//],
   ['POSTERN_ALLOW_CUSTOM_CLOUD', 'yes', /use true or false/],
   ['POSTERN_METRICS_PUBLIC', '1', /use true or false/],
@@ -115,6 +115,15 @@ test('variables that Kubernetes injects for a service named postern are ignored'
     POSTERN_RELAY_PORT_2587_TCP_PROTO: 'tcp',
   }
   expect(problemsOf(env)).toEqual({})
+})
+
+test('one number bounds every message, whichever way it comes', () => {
+  const limitsOf = (env: Environment) => {
+    const { relay, messages } = loadConfig({ env, isTerminal: false })
+    return [relay.maxMessageBytes, messages.maxBytes]
+  }
+  expect(limitsOf({})).toEqual([35 * 1024 * 1024, 35 * 1024 * 1024])
+  expect(limitsOf({ POSTERN_MESSAGE_MAX_SIZE_MB: '2' })).toEqual([2 * 1024 * 1024, 2 * 1024 * 1024])
 })
 
 test('the settings of the relay: off, its name, its size limit, and certificates in pairs', () => {

@@ -137,7 +137,7 @@ export async function createRenewalBench(
     ok: false,
     failure: graphFailure(401, 'Authentication_MissingOrMalformed'),
   }
-  const graph: Omit<GraphClient, 'readServicePrincipal' | 'hasSmtpConsent'> = {
+  const graph: GraphClient = {
     async readApplication() {
       point()
       if (!directory.mayRead) {

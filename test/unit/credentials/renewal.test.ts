@@ -298,3 +298,106 @@ describe('A renewal that is cut short', () => {
     expect(points).toBeGreaterThan(12)
   }, 120_000)
 })
+
+describe('Renewal beside others', () => {
+  it('removes the former secret with the last of the profiles that renew it', async () => {
+    await using bench = await createRenewalBench()
+    await bench.rig.profiles.create({ ...renewing(), id: 'second' }, ALICE)
+    await bench.pass(HOUR_MS)
+    expect(listed(bench)).toEqual(['first', 'key-1', 'key-2'])
+    await leap(bench, GRACE_MS)
+    await bench.pass(HOUR_MS)
+    expect(listed(bench)).toEqual(['key-1', 'key-2'])
+    expect(await bench.renewal.latest('second')).toMatchObject({ step: 'removed' })
+    expect(states(bench)).toEqual([expect.stringMatching(/^active N0/)])
+  })
+
+  it('does not replace a new secret that somebody has entered meanwhile, and takes its own back', async () => {
+    await using bench = await createRenewalBench()
+    const value = 'Own8Q~operators-secret-value-of-the-tests'
+    const input = { type: 'clientSecret', value, expiresAt: '2027-12-03' }
+    const { profiles } = bench.rig
+    let staging: Promise<unknown> | undefined
+    bench.directory.refuse = () => {
+      staging ??= profiles.stageCredential('default', input, { actor: ALICE })
+      return undefined
+    }
+    await bench.pass(10 * MINUTE_MS)
+    await staging
+    expect(states(bench)).toEqual(['active Abc', 'staged Own'])
+    expect(listed(bench)).toEqual(['first'])
+    expect(await bench.renewal.latest('default')).toMatchObject({ step: 'failed' })
+  })
+})
+
+describe('A renewal of which it is not known whether it has added anything', () => {
+  it('tells once a day why it cannot go on, and goes on when it can', async () => {
+    await using bench = await createRenewalBench()
+    const { directory } = bench
+    directory.refuse = () => {
+      directory.refuse = undefined
+      directory.mayRead = false
+      return graphFailure(504, 'GatewayTimeout')
+    }
+    await bench.pass(0)
+    expect(bench.failures).toEqual([])
+    await bench.pass(2 * HOUR_MS)
+    expect(bench.failures).toHaveLength(1)
+    const [error] = bench.failures
+    expect(await bench.renewal.latest('default')).toMatchObject({ step: 'requested', error })
+    await bench.pass(23 * HOUR_MS)
+    expect(bench.failures).toEqual([error, error])
+    directory.mayRead = true
+    await bench.pass(HOUR_MS)
+    expect(states(bench)).toEqual(['active N01', 'fallback Abc'])
+    expect(await bench.renewal.latest('default')).toMatchObject({ step: 'active', error: null })
+  })
+})
+
+describe('A clock that was far ahead and is set right', () => {
+  it('does not stop the renewal', async () => {
+    const credential = { type: 'clientSecret', value: FIRST_SECRET, expiresAt: '2027-05-01' }
+    await using bench = await createRenewalBench({ input: renewing({ credential }) })
+    const { clock } = bench.rig
+    const now = clock.now()
+    bench.directory.refuse = () => graphFailure(403, 'Authorization_RequestDenied')
+    clock.set(now + 300 * DAY_MS)
+    await bench.pass(0)
+    expect(await bench.renewal.latest('default')).toMatchObject({ step: 'failed' })
+    bench.directory.refuse = undefined
+    clock.set(now)
+    await leap(bench, 155 * DAY_MS)
+    await bench.pass(0)
+    expect(states(bench)).toEqual(['active N01', 'fallback Abc'])
+  })
+
+  it('does not try again at every turn either', async () => {
+    await using bench = await createRenewalBench()
+    const { clock } = bench.rig
+    const now = clock.now()
+    let asked = 0
+    bench.directory.refuse = () => {
+      asked++
+      return graphFailure(403, 'Authorization_RequestDenied')
+    }
+    clock.set(now + 5 * DAY_MS)
+    await bench.pass(0)
+    clock.set(now)
+    await bench.pass(HOUR_MS)
+    expect(asked).toBe(2)
+  })
+
+  it('keeps the former secret no longer than the grace time', async () => {
+    await using bench = await createRenewalBench()
+    const { clock } = bench.rig
+    const now = clock.now()
+    clock.set(now + 9 * DAY_MS)
+    await bench.pass(0)
+    expect(states(bench)).toEqual(['active N01', 'fallback Abc'])
+    clock.set(now)
+    await bench.pass(0)
+    await leap(bench, GRACE_MS)
+    await bench.pass(0)
+    expect(listed(bench)).toEqual(['key-1'])
+  })
+})

@@ -11,13 +11,24 @@ import {
   createTokenSource,
   type TokenSource,
 } from '../../../src/entra/index.ts'
+import {
+  createOutbox,
+  createOutboxMailer,
+  type OutboxEvents,
+  openThreadedStore,
+} from '../../../src/outbox/index.ts'
 import { createEventBus } from '../../../src/platform/events.ts'
 import { createTrust } from '../../../src/platform/trust.ts'
+import type { ProfileEvents } from '../../../src/profiles/index.ts'
 import type { SandboxTenant } from '../../../src/sandbox/index.ts'
-import { createSmtpClient } from '../../../src/smtp/index.ts'
+import {
+  createMailboxSlots,
+  createSmtpClient,
+  createSmtpSessions,
+} from '../../../src/smtp/index.ts'
 import {
   createCredentialProof,
-  createProfileMailer,
+  limitPerMailbox,
   type ProfileMailer,
   type VerificationEvents,
 } from '../../../src/verification/index.ts'
@@ -36,7 +47,12 @@ export interface TenantBench extends AsyncDisposable {
   readonly renewal: CredentialRenewal
 }
 
-/** Profiles, proof and mailer over real sockets against a simulated tenant with the same clock. */
+/** Mail does not wait for its minute: these tests are about credentials. */
+export function benchProfile(sandbox: SandboxTenant): Record<string, unknown> {
+  return { ...profileFor(sandbox), delivery: { messagesPerMinute: null } }
+}
+
+/** Profiles, proof and outbox over real sockets against a simulated tenant with the same clock. */
 export async function createTenantBench(
   sandbox: SandboxTenant,
   clock: MovableClock,
@@ -44,25 +60,39 @@ export async function createTenantBench(
   await using opened = new AsyncDisposableStack()
   const rig = opened.use(await createRig({ allowCustomCloud: true }))
   rig.clock.set(clock.now())
-  await rig.profiles.create(profileFor(sandbox), ALICE)
+  await rig.profiles.create(benchProfile(sandbox), ALICE)
   const { log } = rig.captured
   const { profiles } = rig
   const trust = createTrust({ extraCaPem: sandbox.caPem })
   const transport = opened.use(createEntraTransport({ trust, clock, timeoutMs: 5_000 }))
   const tokens = createTokenSource({ transport, clock, log, monotonicMs: clock.monotonicMs })
-  const smtp = createSmtpClient({ trust, clock, log, hostname: 'localhost', timeouts: TIMEOUTS })
+  const smtpDeps = { trust, clock, log, hostname: 'localhost', timeouts: TIMEOUTS }
+  const slots = createMailboxSlots()
+  const smtp = limitPerMailbox(createSmtpClient(smtpDeps), { slots })
   // The settings have worked before, so nothing of them is spreading.
   const proofOf = () => ({ lastSucceededAt: clock.now(), lastDeliveredAt: clock.now() })
   const access = { profiles, tokens, smtp, clock, proofOf }
   const identity = { version: '0', hostname: 'localhost', timeoutMs: 60_000 }
   const proof = createCredentialProof({ ...access, ...identity })
-  const { events } = rig
+  const { events, storage } = rig
   const staging = opened.use(createCredentialStaging({ profiles, proof, clock, log, events }))
-  const mailer = createProfileMailer({
-    ...access,
-    events: createEventBus<VerificationEvents>({ log }),
-  })
-  const { storage } = rig
+  const store = opened.use(await openThreadedStore({ storage, log }))
+  const mailEvents = createEventBus<OutboxEvents & VerificationEvents & ProfileEvents>({ log })
+  // What the outbox follows of the profiles: connections of a former credential are void.
+  events.on('profile.changed', (news) => mailEvents.emit('profile.changed', news))
+  const outbox = opened.use(
+    createOutbox({
+      ...access,
+      store,
+      sessions: createSmtpSessions(smtpDeps),
+      slots,
+      log,
+      events: mailEvents,
+      monotonicMs: clock.monotonicMs,
+    }),
+  )
+  outbox.start()
+  const mailer = createOutboxMailer({ outbox, profiles, source: 'alert' })
   const renewal = opened.use(
     createCredentialRenewal({
       profiles,

@@ -118,6 +118,13 @@ export const NETWORK_SAMPLES: readonly Sample[] = [
     responsible: 'networkTeam',
   },
   {
+    failure: transport('entra', 'timeout', { code: 'ENOTASKED' }),
+    code: 'entra_turn_not_reached',
+    row: null,
+    retry: 'transient',
+    responsible: 'operator',
+  },
+  {
     failure: transport('entra', 'timeout'),
     code: 'entra_timeout',
     row: 1,

@@ -99,6 +99,16 @@ export const SMTP_SAMPLES: readonly Sample[] = [
   },
   {
     failure: smtp(
+      '550 5.2.252 Sender throttled due to continuous send as denied errors',
+      'message',
+    ),
+    code: 'send_as_throttled',
+    row: null,
+    ...exchange,
+    says: ['alerts@contoso.com'],
+  },
+  {
+    failure: smtp(
       '550 5.2.253 Sender throttled due to continuous invalid license errors',
       'message',
     ),

@@ -236,8 +236,8 @@ describe('after 429', () => {
       failure: { status: 429, code: 'TooManyRequests', retryAfterMs: 2_128 },
     })
     await t.clock.advance(2_000)
-    expect(await t.client.readServicePrincipal(t.access)).toMatchObject({
-      failure: { status: 429, retryAfterMs: 128, operation: 'read the enterprise application' },
+    expect(await t.client.removePassword(t.access, 'key-1')).toMatchObject({
+      failure: { status: 429, retryAfterMs: 128 },
     })
     await t.clock.advance(128)
     expect((await t.client.readApplication(t.access)).ok).toBe(true)
@@ -250,58 +250,6 @@ describe('after 429', () => {
     expect((await t.client.readApplication(t.access)).ok).toBe(false)
     await t.clock.advance(1)
     expect((await t.client.readApplication(t.access)).ok).toBe(true)
-  })
-})
-
-describe('consent', () => {
-  const ROLE = '7146a1f0-0000-4000-8000-000000000001'
-  const exchange = json({
-    id: 'exchange-sp',
-    appRoles: [
-      { id: 'other-role', value: 'SMTP.SendAsApp', allowedMemberTypes: ['User'] },
-      { id: ROLE, value: 'SMTP.SendAsApp', allowedMemberTypes: ['Application'] },
-      { id: 'nameless', value: null, allowedMemberTypes: ['Application'] },
-    ],
-  })
-  const own = json({ id: 'own-sp', appId: CLIENT_ID, accountEnabled: false })
-  const granted = { appRoleId: ROLE, resourceId: 'exchange-sp' }
-
-  test.each([
-    [true, [granted]],
-    [false, []],
-    [false, [{ appRoleId: 'other-role', resourceId: 'exchange-sp' }]],
-    [false, [{ appRoleId: ROLE, resourceId: 'graph-sp' }]],
-  ])('is %s with the assignments %j', async (consented, value) => {
-    await using t = await start([exchange, own, json({ value })])
-    expect(await t.client.hasSmtpConsent(t.access)).toEqual({ ok: true, value: consented })
-    expect(t.requests[2]?.path).toBe('/v1.0/servicePrincipals/own-sp/appRoleAssignments')
-  })
-
-  test('is looked for on further pages, of Graph alone', async () => {
-    let origin = ''
-    const rest = '/v1.0/servicePrincipals/own-sp/appRoleAssignments?$skiptoken=x'
-    // Written when it is asked for: the server's port is known only then.
-    const firstPage = {
-      status: 200,
-      get body() {
-        return JSON.stringify({ value: [], '@odata.nextLink': `${origin}${rest}` })
-      },
-    }
-    await using t = await start([exchange, own, firstPage, json({ value: [granted] })])
-    origin = t.access.cloud.graphUrl
-    expect(await t.client.hasSmtpConsent(t.access)).toEqual({ ok: true, value: true })
-    expect(t.requests[3]?.path).toBe(rest)
-    await using strange = await start([exchange, own, firstPage])
-    origin = 'https://evil.example'
-    expect(await strange.client.hasSmtpConsent(strange.access)).toEqual({ ok: true, value: false })
-  })
-
-  test('is one thing, an enterprise application that is switched off another', async () => {
-    await using t = await start([own])
-    expect(await t.client.readServicePrincipal(t.access)).toEqual({
-      ok: true,
-      value: { objectId: 'own-sp', accountEnabled: false },
-    })
   })
 })
 

@@ -229,7 +229,7 @@ describe('after a refusal', () => {
     ]
     for (const count of [2, 3, 4]) {
       expect(server.requests).toHaveLength(count)
-      await clock.untilSleeping(5 - count)
+      await clock.untilSleeping()
       await clock.advance(30_000)
       await server.untilRequests(count + 1)
       await clock.advance(0)
@@ -283,11 +283,147 @@ describe('after a refusal', () => {
     expect((await outcome).ok).toBe(true)
   })
 
-  test('dropping the application ends its cool-down', async () => {
+  test('dropping the application forgets its refusal, and keeps the distance', async () => {
     await using entra = await startEntra({ answers: [refusal(7000215), issued()] })
     await entra.source.acquire(entra.request)
     entra.source.drop(entra.request.tenantId.toUpperCase(), entra.request.clientId)
-    expect((await entra.source.acquire(entra.request)).ok).toBe(true)
+    const outcome = entra.source.acquire(entra.request)
+    await entra.clock.untilSleeping()
+    await entra.clock.advance(29_999)
+    expect(entra.server.requests).toHaveLength(1)
+    await entra.clock.advance(1)
+    expect((await outcome).ok).toBe(true)
+  })
+
+  test('a refusal that comes after the application was dropped counts', async () => {
+    const answers = [{ hold: refusal(7000215) }, issued()]
+    await using entra = await startEntra({ answers })
+    const before = entra.source.acquire(entra.request)
+    await entra.server.untilRequests(1)
+    entra.source.drop(entra.request.tenantId, entra.request.clientId)
+    entra.server.release()
+    expect((await before).ok).toBe(false)
+    const after = entra.source.acquire(entra.request)
+    await entra.clock.untilSleeping()
+    await entra.clock.advance(29_999)
+    expect(entra.server.requests).toHaveLength(1)
+    await entra.clock.advance(1)
+    expect((await after).ok).toBe(true)
+  })
+
+  test('a corrected credential that is accepted ends the distance', async () => {
+    const answers = [refusal(7000215), issued(), issued()]
+    await using entra = await startEntra({ answers })
+    const corrected = { ...entra.request, credential: clientSecret('the-right-secret') }
+    await entra.source.acquire(entra.request)
+    entra.source.drop(entra.request.tenantId, entra.request.clientId)
+    const outcome = entra.source.acquire(corrected)
+    await entra.clock.untilSleeping()
+    await entra.clock.advance(30_000)
+    expect((await outcome).ok).toBe(true)
+    expect((await entra.source.acquire(corrected, { fresh: true })).trace.fromCache).toBe(false)
+  })
+
+  test('a credential that Entra has accepted before goes first, though it came last', async () => {
+    const wrong = () => refusal(7000215)
+    const answers = [issued(), wrong(), issued(), wrong(), wrong()]
+    await using entra = await startEntra({ answers })
+    const { clock, source, request } = entra
+    const other = (value: string) => ({ ...request, credential: clientSecret(value) })
+    await source.acquire(request)
+    await source.acquire(other('bad-1'))
+    const ended: string[] = []
+    const asking = [
+      source.acquire(other('bad-2')).then(() => ended.push('bad-2')),
+      source.acquire(other('bad-3')).then(() => ended.push('bad-3')),
+      source.acquire(request, { fresh: true }).then(({ ok }) => ended.push(`good ${ok}`)),
+    ]
+    for (let turn = 1; turn <= 3; turn++) {
+      await clock.untilSleeping()
+      await clock.advance(30_000)
+      await entra.server.untilRequests(2 + turn)
+      await clock.advance(0)
+    }
+    await Promise.all(asking)
+    expect(ended).toEqual(['good true', 'bad-2', 'bad-3'])
+  })
+
+  test('a remembered token is served while others make it wait, unless its own was refused', async () => {
+    const answers = [issued(), issued(), refusal(7000215), refusal(7000222)]
+    await using entra = await startEntra({ answers })
+    const { clock, source, request } = entra
+    await source.acquire(request)
+    const asked = await source.acquire(request, { fresh: 'unlessPaced' })
+    expect(asked).toMatchObject({ ok: true, trace: { fromCache: false } })
+    await source.acquire({ ...request, credential: clientSecret('another-secret') })
+    const paced = await source.acquire(request, { fresh: 'unlessPaced' })
+    expect(paced).toMatchObject({ ok: true, trace: { fromCache: true } })
+    await clock.advance(30_000)
+    const refused = { ok: false, failure: { codes: [7000222] } }
+    expect(await source.acquire(request, { fresh: 'unlessPaced' })).toMatchObject(refused)
+    expect(await source.acquire(request, { fresh: 'unlessPaced' })).toMatchObject(refused)
+    expect(entra.server.requests).toHaveLength(4)
+  })
+
+  test('whoever does not wait hears its own refusal again while others have their turns', async () => {
+    const answers = [refusal(7000215), refusal(7000222)]
+    await using entra = await startEntra({ answers })
+    const other = { ...entra.request, credential: clientSecret('another-secret') }
+    await entra.source.acquire(entra.request)
+    await entra.clock.advance(30_000)
+    await entra.source.acquire(other)
+    expect(await entra.source.acquire(entra.request)).toMatchObject({
+      failure: { codes: [7000215], retryAfterMs: 30_000 },
+      trace: { fromCache: true },
+    })
+  })
+
+  test('a turn that does not come within five minutes is told as that, and each wait is announced', async () => {
+    const answers = Array.from({ length: 11 }, () => refusal(7000215))
+    await using entra = await startEntra({ answers })
+    const { clock, source, request } = entra
+    let waits = 0
+    const onWait = () => {
+      waits++
+      return () => void waits--
+    }
+    const asking = Array.from({ length: 14 }, (_, i) =>
+      source.acquire({ ...request, credential: clientSecret(`bad-${i}`) }, { onWait }),
+    )
+    await entra.server.untilRequests(1)
+    await clock.advance(0)
+    expect(waits).toBe(13)
+    for (let turn = 2; turn <= 11; turn++) {
+      await clock.untilSleeping()
+      await clock.advance(30_000)
+      await entra.server.untilRequests(turn)
+    }
+    const outcomes = await Promise.all(asking)
+    expect(waits).toBe(0)
+    expect(outcomes.at(-1)).toMatchObject({
+      ok: false,
+      failure: {
+        source: 'transport',
+        code: 'ENOTASKED',
+        message: expect.stringContaining('other credentials'),
+      },
+    })
+    expect(entra.server.requests).toHaveLength(11)
+  })
+
+  test('one who gives up leaves the line, and nobody is asked about', async () => {
+    await using entra = await startEntra({ answers: [refusal(7000215), issued()] })
+    const other = { ...entra.request, credential: clientSecret('another-secret') }
+    await entra.source.acquire(entra.request)
+    const controller = new AbortController()
+    const leaving = entra.source.acquire(other, { signal: controller.signal })
+    await entra.clock.untilSleeping()
+    const reason = new Error('gone')
+    controller.abort(reason)
+    await expect(leaving).rejects.toBe(reason)
+    await entra.clock.advance(60_000)
+    expect(entra.server.requests).toHaveLength(1)
+    expect((await entra.source.acquire(other)).ok).toBe(true)
   })
 
   test.each([

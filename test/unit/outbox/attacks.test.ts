@@ -158,7 +158,7 @@ describe('Too much', () => {
     const list = (count: number) => Array.from({ length: count }, (_, i) => `u${i}@example.com`)
     const detail = await refused(bench, { to: list(600), cc: list(1001).slice(600) })
     expect(detail).toContain('at most 1000 recipients (to, cc and bcc), and this one has 1001')
-    await bench.send({ to: list(600), bcc: [...list(1000), ...list(5)] })
+    await bench.send({ to: list(600), cc: list(5), bcc: list(1000) })
     expect(bench.outbox.last().draft.envelope.recipients).toHaveLength(1000)
   })
 
@@ -180,8 +180,8 @@ describe('Too much', () => {
 
   it('of JSON is 413 before it is read', async () => {
     await using bench = await createSendBench()
-    const answer = await bench.call('POST', 'messages', `"${'x'.repeat(51 * 1024 * 1024)}"`)
-    expect([answer.status, answer.body.code]).toEqual([413, 'body_too_large'])
+    const answer = await bench.call('POST', 'messages', `"${'x'.repeat(53 * 1024 * 1024)}"`)
+    expect([answer.status, answer.body.code]).toEqual([413, 'message_too_large'])
   })
 
   it.each([
@@ -211,4 +211,50 @@ it('refuses what is no base64, and takes it with line breaks and without padding
   }
   await bench.send({ ...TO, attachments: [{ content: 'QU\r\nJD' }, { content: 'QQ' }] })
   expect(bench.outbox.last().body.toString()).toMatch(/QUJD[\s\S]*QQ==/)
+})
+
+describe('A body with far too many entries', () => {
+  const many = (count: number, entry: (index: number) => string) =>
+    Array.from({ length: count }, (_, index) => entry(index)).join(',')
+
+  it.each([
+    ['recipients', `{"to":[${many(300_000, (n) => `"u${n}@example.com"`)}],"text":"x"}`, 'to'],
+    ['wrong recipients', `{"cc":[${many(300_000, (n) => `"u${n}"`)}]}`, 'cc'],
+    ['recipients of no form', `{"bcc":[${many(300_000, () => '1')}]}`, 'bcc'],
+    ['answers', `{"to":"a@b.example","replyTo":[${many(1001, () => '"a@b.example"')}]}`, 'replyTo'],
+    [
+      'headers',
+      `{"to":"a@b.example","headers":{${many(300_000, (n) => `"X-${n}":"a"`)}}}`,
+      'headers',
+    ],
+    [
+      'attachments',
+      `{"to":"a@b.example","attachments":[${many(300_000, () => '1')}]}`,
+      'attachments',
+    ],
+  ])('of %s is refused by its count alone', async (_name, body, field) => {
+    await using bench = await createSendBench()
+    const answer = await bench.call('POST', 'messages', body)
+    expect([answer.status, answer.body.code]).toEqual([400, 'input_invalid'])
+    expect(answer.body.problems).toEqual([
+      { field, message: expect.stringMatching(/must have at most \d+ entries/) },
+    ])
+    expect(bench.outbox.intakes).toEqual([])
+  })
+
+  it('of unknown keys is told about the first ones only', async () => {
+    await using bench = await createSendBench()
+    const answer = await bench.call('POST', 'messages', `{${many(300_000, (n) => `"k${n}":1`)}}`)
+    expect(answer.status).toBe(400)
+    expect(answer.body.problems.length).toBeLessThanOrEqual(51)
+    expect(answer.text.length).toBeLessThan(50_000)
+  })
+})
+
+it('puts a display name that looks like an address in quotes', async () => {
+  await using bench = await createSendBench()
+  await bench.send({ ...TO, from: { name: 'ceo@contoso.com <ceo@contoso.com>,' } })
+  expect(bench.outbox.last().body.toString()).toMatch(
+    /^From: "ceo@contoso\.com <ceo@contoso\.com>,"\s+<alerts@contoso\.com>\r$/m,
+  )
 })

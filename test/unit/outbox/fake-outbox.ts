@@ -177,6 +177,7 @@ export function createFakeOutbox(): FakeOutbox {
     cancel: async (id) => change(id, { state: 'cancelled', finishedAt: FAKE_NOW }),
     release: async () => ({ released: holds.splice(0).length }),
     queueOf: () => ({ queued: kept.size, held: 0, oldestAcceptedAt: null }),
+    orphaned: () => [],
     holdsOf: (profileId) => holds.filter((hold) => hold.profileId === profileId),
     start() {},
     idle: async () => {},

@@ -14,9 +14,13 @@ const lines = (...all: string[]) => all.map((line) => `${line}\r\n`).join('')
 const text = (bench: { outbox: { last(): { body: Buffer } } }) =>
   bench.outbox.last().body.toString('latin1')
 
+/** Of a profile without a subject prefix. */
+const rawBench = (options: Parameters<typeof createSendBench>[0] = {}) =>
+  createSendBench({ subjectPrefix: '', ...options })
+
 describe('A finished message', () => {
   it('is stored byte for byte, with the envelope of the query', async () => {
-    await using bench = await createSendBench()
+    await using bench = await rawBench()
     const message = `${lines(...HEADER, '', 'Hellö', '.', '..dots', '')}`
     const query = '?to=ada@example.com&to=bob@example.com&to=ADA@example.com'
     const { status, body } = await bench.raw(query, [message])
@@ -37,7 +41,7 @@ describe('A finished message', () => {
   })
 
   it('loses its Bcc, folded or not, and gets what is missing', async () => {
-    await using bench = await createSendBench()
+    await using bench = await rawBench()
     const given = lines(
       'Bcc: a@example.com,',
       '\tb@example.com',
@@ -61,7 +65,7 @@ describe('A finished message', () => {
   })
 
   it('gets CR LF for line feeds alone, wherever the pieces end', async () => {
-    await using bench = await createSendBench()
+    await using bench = await rawBench()
     const given = `${HEADER.join('\n')}\n\none\r\ntwo\n\nthree`
     const wanted = lines(...HEADER, '', 'one', 'two', '', 'three')
     for (const size of [1, 2, 3, 7, given.length]) {
@@ -84,7 +88,7 @@ describe('A finished message', () => {
     ['two From fields', 'From: alerts@contoso.com\r\nFrom : x@y.example\r\n\r\nx'],
     ['a header without end', `${'X-A: 1\r\n'.repeat(40_000)}`],
   ])('with %s is refused', async (_name, given) => {
-    await using bench = await createSendBench()
+    await using bench = await rawBench()
     const { status, body } = await bench.raw(QUERY, [given])
     expect([status, JSON.parse(body).code]).toEqual([400, 'message_malformed'])
     expect(bench.outbox.kept.size).toBe(0)
@@ -99,16 +103,90 @@ describe('A finished message', () => {
     ['another From beside', QUERY, 'From: alerts@contoso.com, x@y.example', 'header.from'],
     ['another From in a group', QUERY, 'From: a:alerts@contoso.com,x@y.example;', 'header.from'],
     ['an empty From', QUERY, 'From: ', 'header.from'],
+    ['another Sender', QUERY, 'From: alerts@contoso.com\r\nSender: x@y.example', 'header.sender'],
+    ['two Senders', QUERY, 'Sender: alerts@contoso.com\r\nSender: x@y.example', 'header.sender'],
+    ['a Sender without From', QUERY, 'Sender: x@y.example', 'header.sender'],
+    ['an unreadable Sender', QUERY, 'Sender: alerts@contoso.com <', 'header.sender'],
+    ['another name', QUERY, 'From: x@y.example <alerts@contoso.com>', 'header.from'],
+    ['an open bracket', QUERY, 'From: x@y.example <alerts@contoso.com', 'header.from'],
+    ['a quoted comma', QUERY, 'From: "x@y.example,"@x <alerts@contoso.com>', 'header.from'],
+    ['a comment', QUERY, 'From: alerts@contoso.com (<x@y.example>)', 'header.from'],
+    ['a group of its own', QUERY, 'From: a: alerts@contoso.com;', 'header.from'],
+    ['a route', QUERY, 'From: "alerts@contoso.com" <@x:x@y.example>', 'header.from'],
+    ['a semicolon', QUERY, 'From: x@y.example;alerts@contoso.com', 'header.from'],
+    ['two addresses', QUERY, 'From: x@y.example alerts@contoso.com', 'header.from'],
   ])('with %s is refused', async (_name, query, from, field) => {
-    await using bench = await createSendBench()
+    await using bench = await rawBench()
     const { status, body } = await bench.raw(query, [lines(from, '', 'x')])
     expect(status).toBe(400)
     expect(JSON.parse(body)).toMatchObject({ code: 'message_invalid', problems: [{ field }] })
     expect(bench.outbox.kept.size).toBe(0)
   })
 
+  it.each([
+    'Alerts <ALERTS@contoso.com>',
+    '"x@y.example" <alerts@contoso.com>',
+    'alerts@contoso.com (Process)',
+    '=?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n <alerts@contoso.com>',
+  ])('with From: %s is taken', async (from) => {
+    await using bench = await rawBench()
+    const given = lines(`From: ${from}`, 'Sender: <alerts@contoso.com>', '', 'x')
+    expect((await bench.raw(QUERY, [given])).status).toBe(202)
+    expect(bench.outbox.last().draft.headerFrom).toBe('alerts@contoso.com')
+    expect(text(bench).startsWith(`From: ${from}\r\n`)).toBe(true)
+  })
+
+  it.each([
+    ['[Process] ', 'Subject: Hello', 'Subject: [Process] Hello', '[Process] Hello'],
+    [
+      '[Process] ',
+      'Subject:\tHello\r\n you',
+      'Subject: [Process] Hello\r\n you',
+      '[Process] Hello you',
+    ],
+    [
+      '[Process]',
+      'Subject: =?utf-8?Q?=C3=BC?=',
+      'Subject: [Process] =?utf-8?Q?=C3=BC?=',
+      '[Process] ü',
+    ],
+    ['Gruß: ', 'Subject: a', 'Subject: =?UTF-8?B?R3J1w586?= a', 'Gruß: a'],
+    [
+      'Gruß: ',
+      'Subject: =?utf-8?Q?=C3=BC?=',
+      'Subject: =?UTF-8?B?R3J1w586IA==?= =?utf-8?Q?=C3=BC?=',
+      'Gruß: ü',
+    ],
+    [
+      '[Process] ',
+      'Subject: =?utf-8?Q?=5BProcess=5D_a?=',
+      'Subject: =?utf-8?Q?=5BProcess=5D_a?=',
+      '[Process] a',
+    ],
+    ['[Process] ', 'X-A: 1', 'X-A: 1\r\nSubject: [Process]', '[Process]'],
+    [
+      '[Process] ',
+      `Subject: ${'x'.repeat(985)}`,
+      `Subject: [Process]\r\n ${'x'.repeat(985)}`,
+      undefined,
+    ],
+  ])('with the prefix %j has it in front of %j', async (subjectPrefix, given, wanted, shown) => {
+    await using bench = await rawBench({ subjectPrefix })
+    const rest = lines('From: alerts@contoso.com', 'Date: x', 'Message-ID: <1@a.b>')
+    expect((await bench.raw(QUERY, [`${rest}${given}\r\n\r\nbody`])).status).toBe(202)
+    expect(text(bench)).toBe(`${rest}${wanted}\r\n\r\nbody\r\n`)
+    if (shown !== undefined) expect(bench.outbox.last().draft.subject).toBe(shown)
+  })
+
+  it.each([[[]], [['']]])('without a byte is refused', async (pieces) => {
+    await using bench = await rawBench()
+    const { status, body } = await bench.raw(QUERY, pieces)
+    expect([status, JSON.parse(body).code]).toEqual([400, 'message_empty'])
+    expect(bench.outbox.intakes.map(({ end }) => end)).toEqual(['aborted'])
+  })
+
   it('of several megabytes is written piece by piece', async () => {
-    await using bench = await createSendBench()
+    await using bench = await rawBench()
     const line = lines('x'.repeat(70)).repeat(1000)
     const pieces = [lines(...HEADER, ''), ...Array.from({ length: 100 }, () => line)]
     expect((await bench.raw(QUERY, pieces)).status).toBe(202)
@@ -118,7 +196,7 @@ describe('A finished message', () => {
   })
 
   it('that is too large is refused, and the connection stays sound', async () => {
-    await using bench = await createSendBench({ limitBytes: 100_000 })
+    await using bench = await rawBench({ limitBytes: 100_000 })
     const pieces = [lines(...HEADER, ''), ...Array.from({ length: 200 }, () => 'x'.repeat(999))]
     const { status, body } = await bench.raw(QUERY, pieces)
     expect([status, JSON.parse(body).code]).toEqual([413, 'message_too_large'])
@@ -127,7 +205,7 @@ describe('A finished message', () => {
   })
 
   it('that breaks off is not accepted', async () => {
-    await using bench = await createSendBench()
+    await using bench = await rawBench()
     const { request } = await import('node:http')
     const outgoing = request(`${bench.url}/api/v1/messages${QUERY}`, {
       method: 'POST',
@@ -147,7 +225,7 @@ describe('A finished message', () => {
   })
 
   it('is accepted once for one Idempotency-Key', async () => {
-    await using bench = await createSendBench()
+    await using bench = await rawBench()
     const post = async (query: string, message: string) => {
       const headers = { 'content-type': 'message/rfc822', 'idempotency-key': 'k' }
       return await bench.call('POST', `messages${query}`, message, { headers })
@@ -161,7 +239,7 @@ describe('A finished message', () => {
   })
 
   it('without a header at all, or without a text, is one', async () => {
-    await using bench = await createSendBench()
+    await using bench = await rawBench()
     expect((await bench.raw(QUERY, ['\r\nhi'])).status).toBe(202)
     expect(text(bench)).toMatch(/^From: [^\n]*\nDate: [^\n]*\nMessage-ID: [^\n]*\n\r\nhi\r\n$/)
     expect((await bench.raw(QUERY, ['Subject: x'])).status).toBe(202)
@@ -188,7 +266,7 @@ describe('Repaired line ends', () => {
 })
 
 it('refuses the recipients of a raw message beside JSON', async () => {
-  await using bench = await createSendBench()
+  await using bench = await rawBench()
   const answer = await bench.call('POST', `messages${QUERY}`, { to: 'x@example.com' })
   expect([answer.status, answer.body.code]).toEqual([400, 'input_invalid'])
   const empty = await bench.call('POST', 'messages')
@@ -197,4 +275,11 @@ it('refuses the recipients of a raw message beside JSON', async () => {
     headers: { 'content-type': 'text/plain' },
   })
   expect([other.status, other.body.code]).toEqual([415, 'media_type_unsupported'])
+  const json = await bench.call('POST', 'messages', '', {
+    headers: { 'content-type': 'application/json' },
+  })
+  expect([json.status, json.body.code]).toEqual([400, 'body_missing'])
+  for (const { body } of [empty, other, json]) {
+    expect(body.detail).toMatch(/application\/json.*message\/rfc822/)
+  }
 })

@@ -25,7 +25,10 @@ export interface SendBench extends AsyncDisposable {
 }
 
 /** The routes over real sockets, with profiles in a real store and an outbox in memory. */
-export async function createSendBench(options: { limitBytes?: number } = {}): Promise<SendBench> {
+export async function createSendBench(
+  options: { limitBytes?: number; subjectPrefix?: string } = {},
+): Promise<SendBench> {
+  const { subjectPrefix, ...limits } = options
   await using opened = new AsyncDisposableStack()
   const rig = opened.use(await createRig())
   const outbox = createFakeOutbox()
@@ -43,12 +46,15 @@ export async function createSendBench(options: { limitBytes?: number } = {}): Pr
           audit: rig.audit,
           clock: rig.clock,
           stop: stop.signal,
-          ...options,
+          ...limits,
         }),
       ],
     }),
   )
-  await rig.profiles.create(profileInput(), ALICE)
+  await rig.profiles.create(
+    profileInput({ ...(subjectPrefix !== undefined && { subjectPrefix }) }),
+    ALICE,
+  )
   const url = await server.listen()
   const call: SendBench['call'] = async (method, path, body, { as = 'app send', headers } = {}) =>
     await createCall({ url, token: as })(method, path, body, headers)

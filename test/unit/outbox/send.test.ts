@@ -292,6 +292,7 @@ describe('Waiting for the outcome', () => {
   it.each(['0s', '61s', '10', 'soon', '1m'])('refuses wait=%s', async (wait) => {
     await using bench = await createSendBench()
     const { status, body } = await bench.call('POST', `messages?wait=${wait}`, TO)
+    expect(body.detail).toMatch(/wait does not have the expected form.*10s/)
     expect([status, body.code]).toEqual([400, 'input_invalid'])
     expect(body.detail).toContain('1s to 60s')
     expect(bench.outbox.kept.size).toBe(0)

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { CHUNK_BYTES, type OutboxStore } from '../../../src/outbox/outbox-store.ts'
+import { createOutboxRetention } from '../../../src/outbox/retention.ts'
 import { DAY_MS, HOUR_MS } from '../../../src/platform/clock.ts'
+import { createFakeClock } from '../../support/clock.ts'
 import {
   accept,
   acceptEnded,
@@ -122,5 +124,27 @@ describe.each(KINDS)('%s', (kind) => {
     expect(await store.accountedSince('contoso', 0)).toBe(4)
     await purgeAll(store, {})
     expect(await store.accountedSince('contoso', 0)).toBe(2)
+  })
+
+  test('an Idempotency-Key is forgotten 24 hours after its message came, not before', async () => {
+    await using opened = await openStore(kind)
+    const { store, log } = opened
+    const clock = createFakeClock(NOW)
+    await using retention = createOutboxRetention({
+      store,
+      clock,
+      log: log.log,
+      config: { recordDays: 30, bodyDays: 7, mostBodyBytes: 1e12 },
+    })
+    const idempotency = { key: 'order-1', fingerprint: 'aa' }
+    const again = () => store.accept(newMessage({ idempotency, acceptedAt: clock.now() }), BODY)
+    const first = await accept(store, { idempotency })
+    await clock.advance(DAY_MS)
+    await retention.run()
+    expect(await again()).toMatchObject({ id: first, duplicate: true })
+    await clock.advance(1)
+    await retention.run()
+    expect((await again()).duplicate).toBe(false)
+    expect((await store.find(first))?.message.state).toBe('queued')
   })
 })

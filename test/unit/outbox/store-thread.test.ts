@@ -54,6 +54,8 @@ async function readEverything(store: OutboxStore): Promise<void> {
   await store.accountedSince('contoso', 0)
   await store.unreportedProfiles()
   await store.unreported('default', 9)
+  await store.failures(['nothing'])
+  await store.oldestHeld('default', 'anna@contoso.com')
   await store.unbounced(9)
   await store.lastReportAt('default')
   await store.wakeDue(NOW)
@@ -153,6 +155,41 @@ test('a thread that ends unexpectedly fails its callers; another one follows and
   await settle(store, claimed, { state: 'delivered' })
   expect((await store.state(claimed.message.id))?.state).toBe('delivered')
 })
+
+test('what a thread has claimed or ended without anybody knowing is put right by the next one', async () => {
+  using folder = temporaryFolder()
+  await using opened = await openWatched(folder)
+  const { store, storage, threads } = opened
+  const told: string[] = []
+  store.onChange((profileIds) => told.push(...profileIds))
+  const lost = await accept(store)
+  await accept(store, { profileId: 'other' })
+  const given = await claimOne(store, 'other')
+  // The thread had committed a claim and a cancellation, and died before its answers.
+  await accept(store, { profileId: 'ended' })
+  await storage.db.updateTable('message').set({ state: 'sending' }).where('id', '=', lost).execute()
+  await storage.db
+    .updateTable('message')
+    .set({ state: 'cancelled', finished_at: NOW })
+    .where('profile_id', '=', 'ended')
+    .execute()
+  await endUnexpectedly(opened)
+  told.length = 0
+  // Given back to a thread that is not there any more.
+  await store.unclaim([given.message.id])
+  expect(threads).toHaveLength(2)
+  expect(store.counts().get('ended')).toBeUndefined()
+  expect(new Set(told)).toEqual(new Set(['default', 'other', 'ended']))
+  expect((await claimOne(store)).message.id).toBe(lost)
+  expect((await claimOne(store, 'other')).message.id).toBe(given.message.id)
+})
+
+async function endUnexpectedly(opened: Awaited<ReturnType<typeof openWatched>>): Promise<void> {
+  const { store, threads } = opened
+  const pending = store.find('nothing').catch(() => undefined)
+  await threads.at(-1)?.terminate()
+  await pending
+}
 
 test('when the thread cannot start, callers are told why, and the next one tries again', async () => {
   using folder = temporaryFolder()

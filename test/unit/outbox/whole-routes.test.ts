@@ -126,7 +126,8 @@ describe('The messages’ routes over the real outbox', () => {
 
   it('give back the bytes of a large message as they came', async () => {
     await using rig = await start()
-    const header = 'From: alerts@contoso.com\r\nDate: x\r\nMessage-ID: <1@x.example>\r\n\r\n'
+    const header =
+      'From: alerts@contoso.com\r\nDate: x\r\nMessage-ID: <1@x.example>\r\nSubject: [Process] x\r\n\r\n'
     const line = `${'abcdefghi '.repeat(7)}\r\n`
     const bytes = Buffer.from(header + line.repeat(40_000))
     const accepted = await rig.raw('?to=ann@fabrikam.com', bytes)

@@ -38,6 +38,21 @@ const problemsOf = (rig: Rig, input: unknown) =>
   )
 
 describe('A certificate', () => {
+  it('is renewed like a secret: nothing is warned about, unless the settings file holds it', async () => {
+    await using rig = await createRig({ settingsFile: '/etc/postern.yaml' })
+    const renewal = { enabled: true }
+    const authentication = { ...certificate(pair), renewal }
+    const input = (id: string) => profileInput({ id, authentication })
+    expect((await rig.profiles.create(input('own'), ALICE)).warnings).toEqual([])
+    await rig.profiles.applyDesired([input('managed')], ALICE)
+    expect(rig.profiles.get('managed').warnings).toEqual([
+      {
+        field: 'authentication.renewal.enabled',
+        message: expect.stringContaining('The credential is not renewed'),
+      },
+    ])
+  })
+
   it('shows its thumbprint and its own end, and is handed out as a pair', async () => {
     await using rig = await createRig()
     const profile = await rig.profiles.create(withCertificate(), ALICE)

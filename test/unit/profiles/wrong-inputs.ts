@@ -383,6 +383,12 @@ export const WRONG: readonly (readonly [string, unknown, string, string])[] = [
     'no client secret has',
   ],
   [
+    'renewal of a life that is over at once',
+    auth({ renewal: { enabled: true, lifetimeDays: 21, daysBefore: 14, graceDays: 7 } }),
+    'authentication.renewal.lifetimeDays',
+    'A credential of 21 days would be renewed again',
+  ],
+  [
     'end of the secret no date',
     credential(undefined, { expiresAt: '05/01/2027' }),
     'authentication.credential.expiresAt',

@@ -200,6 +200,41 @@ test('who does not log in is sent away after a minute, and others after an hour'
   expect((await dialogue.read()).text).toMatch(/^421 4\.4\.2 The connection was open for a long/)
 })
 
+test('limits of time hold however many short connections came before', async () => {
+  await using rig = await startRelay({ limits: { connections: 1, dataMs: 120_000 } })
+  const first = async (login: boolean) => {
+    for (;;) {
+      const dialogue = await rig.open()
+      if ((await dialogue.read()).code === 220) {
+        await dialogue.command('EHLO client.test')
+        if (login) await dialogue.command(`AUTH PLAIN ${plain('app', rig.secret)}`)
+        return dialogue
+      }
+      await dialogue[Symbol.asyncDispose]()
+    }
+  }
+  const many = async () => {
+    for (let i = 0; i < 20; i++) {
+      await using short = await first(false)
+      await short.command('QUIT')
+    }
+  }
+  await many()
+  expect(rig.clock.sleepers).toBe(2)
+  {
+    await using stranger = await first(false)
+    await rig.clock.advance(58_000)
+    expect((await stranger.command('NOOP')).code).toBe(250)
+    await rig.clock.advance(5_000)
+    expect((await stranger.read()).text).toMatch(/^421 4\.4\.2 The login took too long/)
+  }
+  await many()
+  await using slow = await first(true)
+  await envelope(slow)
+  await rig.clock.advance(115_000)
+  expect((await slow.content(mail())).code).toBe(250)
+})
+
 test('who says nothing at all is sent away', async () => {
   await using rig = await startRelay({ limits: { idleMs: 50 } })
   await using dialogue = await rig.session()
@@ -258,6 +293,27 @@ test('errors and idle commands are bounded, with a message they start anew', asy
   await using other = await rig.session()
   for (let i = 0; i < 8; i++) expect((await other.command('NOOP')).code).toBe(250)
   expect((await other.command('NOOP')).text).toMatch(/^421 4\.7\.0 Too many commands/)
+})
+
+test('surplus recipients are left for another message, however many, and only a flood is cut off', async () => {
+  await using rig = await startRelay({ limits: { errors: 3, clientCommands: 8 } })
+  await using dialogue = await rig.session()
+  await dialogue.command('MAIL FROM:<alerts@contoso.com>')
+  const codes: number[] = []
+  for (let i = 0; i < 800; i++) {
+    codes.push((await dialogue.command(`RCPT TO:<u${i}@example.com>`)).code)
+  }
+  expect(codes.filter((code) => code === 250)).toHaveLength(500)
+  expect(codes.filter((code) => code === 452)).toHaveLength(300)
+  await dialogue.command('DATA')
+  expect((await dialogue.content(mail())).code).toBe(250)
+  expect((await rig.outbox.message()).draft.envelope.recipients).toHaveLength(500)
+
+  await dialogue.command('MAIL FROM:<alerts@contoso.com>')
+  dialogue.write('RCPT TO:<same@example.com>\r\n'.repeat(10_001))
+  const flood = await readAll(dialogue)
+  expect(flood).toHaveLength(10_001)
+  expect(flood.at(-1)).toBe(421)
 })
 
 test('thousands of pipelined commands are answered or refused, and nobody else waits', async () => {

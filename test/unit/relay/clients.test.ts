@@ -88,6 +88,17 @@ const WRONG: readonly (readonly [string, Partial<RelayClientInput>, string])[] =
   ],
   ['the whole Internet', { authentication: 'address', addresses: ['0.0.0.0/0'] }, 'addresses.0'],
   ['all of IPv6', { authentication: 'address', addresses: ['::1', '::/0'] }, 'addresses.1'],
+  ['a whole provider', { authentication: 'address', addresses: ['10.0.0.0/15'] }, 'addresses.0'],
+  [
+    'IPv6 of many sites',
+    { authentication: 'address', addresses: ['2001:db8::/47'] },
+    'addresses.0',
+  ],
+  [
+    'the Internet in another form',
+    { authentication: 'address', addresses: ['::ffff:0.0.0.0/0'] },
+    'addresses.0',
+  ],
   ['a broken network', { addresses: ['192.0.2.0/33'] }, 'addresses.0'],
   ['a host name as address', { addresses: ['printer.local'] }, 'addresses.0'],
   ['a broken sender', { allowedFrom: ['alerts@contoso.com', 'nonsense'] }, 'allowedFrom.1'],
@@ -102,6 +113,15 @@ test.each(WRONG)('%s is refused with the field', async (_, wrong, field) => {
     code: 'relay_client_invalid',
     problems: [{ field }],
   })
+})
+
+test('a network that is too wide for clients without a login is refused with the way out', async () => {
+  await using rig = await startClients()
+  const input = { name: 'app', profileId: 'default', addresses: ['10.0.0.0/8'] }
+  await expect(rig.clients.create({ ...input, authentication: 'address' }, ADMIN)).rejects.toThrow(
+    /too wide.*\/16.*\/48.*addresses \(--address\).*log in/,
+  )
+  expect((await rig.clients.create(input, ADMIN)).addresses).toEqual(['10.0.0.0/8'])
 })
 
 test('two clients cannot have the same username, in any case', async () => {
@@ -151,13 +171,18 @@ test('addresses are matched as IPv4, IPv6 and IPv4 in IPv6, the narrowest networ
       { name, profileId: 'default', authentication: 'address', addresses },
       ADMIN,
     )
-  await add('wide', ['10.0.0.0/8', '2001:db8::/32'])
-  await add('narrow', ['10.1.2.0/24', '2001:db8:1::/48', '::ffff:10.9.9.9'])
+  await add('wide', ['10.1.0.0/16', '2001:db8:1::/48'])
+  await add('narrow', ['10.1.2.0/24', '2001:db8:1:1::/64', '::ffff:10.9.9.9'])
   const nameOf = (address: string) => rig.clients.forAddress(address)?.name
   expect(
-    ['10.1.2.3', '::ffff:10.1.2.3', '10.200.0.1', '2001:db8:1::5', '2001:db8:2::5', '10.9.9.9'].map(
-      nameOf,
-    ),
+    [
+      '10.1.2.3',
+      '::ffff:10.1.2.3',
+      '10.1.9.1',
+      '2001:db8:1:1::5',
+      '2001:db8:1:2::5',
+      '10.9.9.9',
+    ].map(nameOf),
   ).toEqual(['narrow', 'narrow', 'wide', 'narrow', 'wide', 'narrow'])
   expect([nameOf('11.0.0.1'), nameOf('::1'), nameOf('')]).toEqual([undefined, undefined, undefined])
 })

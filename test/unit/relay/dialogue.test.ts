@@ -100,7 +100,9 @@ test.each([
   ['MAIL FROM:<a@b.example> SIZE=99999999', '552 5.3.4'],
   ['RCPT TO:<bob@example.com>', '503 5.5.1'],
   ['DATA', '503 5.5.1'],
-  ['VRFY bob@example.com', '252 2.1.5'],
+  ['VRFY bob@example.com', '252 2.0.0'],
+  ['MAIL FROM:<MFP-2>', '501 5.1.7'],
+  ['MAIL FROM:<MFP 2>', '501 5.1.7'],
   ['EXPN list', '500 5.5.2'],
   ['XCLIENT ADDR=192.0.2.9', '500 5.5.2'],
   ['XFORWARD ADDR=192.0.2.9', '500 5.5.2'],
@@ -173,6 +175,38 @@ test('rewrite makes the sender of the profile the envelope sender, too, but neve
   expect(rig.outbox.messages[0]?.body).toContain(
     'From: "Process Alerts" <alerts@contoso.com>\r\nReply-To: root@host.local\r\n\r\nHello',
   )
+})
+
+test('a device that names no domain is taken where From is rewritten and repaired, and only there', async () => {
+  const repair = { brokenFrom: true }
+  await using rig = await startRelay({ client: { fromPolicy: 'rewrite', repair, bounces: true } })
+  await using stranger = await rig.session({ login: false })
+  expect((await stranger.command('MAIL FROM:<MFP-2>')).text).toMatch(/^530 5\.7\.0 /)
+  await using dialogue = await rig.session()
+  expect((await dialogue.command('MAIL FROM:<MFP-2> SIZE=abc')).text).toMatch(/^501 5\.5\.4 /)
+  expect((await dialogue.command('MAIL FROM:<MFP-2> SIZE=9')).text).toMatch(/^250 2\.1\.0 /)
+  await dialogue.command('RCPT TO:<bob@example.com>')
+  await dialogue.command('DATA')
+  expect((await dialogue.content('From: MFP-2\r\n\r\nScan')).code).toBe(250)
+  const { draft } = await rig.outbox.message()
+  expect([draft.envelope.sender, draft.headerFrom, draft.bounceTo]).toEqual([
+    'alerts@contoso.com',
+    'alerts@contoso.com',
+    null,
+  ])
+  await using strict = await startRelay({ client: { fromPolicy: 'rewrite' } })
+  await using other = await strict.session()
+  expect((await other.command('MAIL FROM:<MFP-2>')).text).toMatch(/^501 5\.1\.7 .*repair/)
+})
+
+test('the Bcc fields of a message do not leave', async () => {
+  await using rig = await startRelay()
+  await using dialogue = await rig.session()
+  await envelope(dialogue)
+  await dialogue.content(`Bcc: hidden@example.com\r\n${mail()}`)
+  const { body } = await rig.outbox.message()
+  expect(body).not.toContain('hidden')
+  expect(body.endsWith(`+0000\r\n${mail()}\r\n`)).toBe(true)
 })
 
 test('too many messages in a minute are told to come later, and may come then', async () => {

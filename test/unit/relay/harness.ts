@@ -157,7 +157,7 @@ let kept: ReturnType<typeof makeServerCertificate> | undefined
 /** One pair for all, as if the relay had made it before: a new RSA key takes a while. */
 async function keepCertificate(dataDir: string): Promise<void> {
   const names = ['relay.test', 'localhost', '127.0.0.1', '::1']
-  kept ??= makeServerCertificate({ names, days: 397, clock: createFakeClock() })
+  kept ??= makeServerCertificate({ names, days: 3_650, clock: createFakeClock() })
   const pair = await kept
   writeFileSync(join(dataDir, 'relay-cert.pem'), pair.certificate)
   writeFileSync(join(dataDir, 'relay-key.pem'), pair.key.reveal())

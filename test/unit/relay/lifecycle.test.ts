@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -81,6 +82,49 @@ test('it also opens when another process makes the first client', async () => {
   await opened
 })
 
+test('on a public address it closes again when its last client is gone, and opens with the next one', async () => {
+  await using rig = await startRelay({ config: { host: '0.0.0.0' } })
+  await using idle = await rig.session()
+  const [app] = await rig.clients.list()
+  const other = await rig.clients.create({ name: 'other', profileId: 'default' }, ADMIN)
+  await rig.clients.remove(app?.id ?? '', ADMIN)
+  expect((await idle.command('NOOP')).code).toBe(250)
+  await rig.clients.remove(other.id, ADMIN)
+  expect((await idle.read()).text).toMatch(/^421 4\.3\.2 .*no relay client/)
+  idle.socket.end()
+  await idle.closed
+  expect(rig.relay.address()).toBeNull()
+  expect(rig.relay.problem()).toMatch(/stays closed: POSTERN_RELAY_HOST is 0\.0\.0\.0/)
+  await expect(rig.open()).rejects.toThrow('ECONNREFUSED')
+  await rig.clients.create({ name: 'new', profileId: 'default' }, ADMIN)
+  await rig.clock.advance(5_000)
+  await expect.poll(() => rig.relay.problem()).toBeNull()
+  expect(rig.relay.address()).toMatchObject({ host: '0.0.0.0' })
+})
+
+test('it also closes when another process removes the last client, and lets a message come to its end', async () => {
+  await using rig = await startRelay({ config: { host: '0.0.0.0' } })
+  await using busy = await rig.session()
+  await envelope(busy)
+  const [app] = await rig.clients.list()
+  await using beside = await rig.beside()
+  await beside.clients.remove(app?.id ?? '', ADMIN)
+  await rig.clock.advance(60_000)
+  expect(rig.relay.address()).toBeNull()
+  expect((await busy.content(mail())).code).toBe(250)
+  expect((await busy.command('MAIL FROM:<alerts@contoso.com>')).text).toMatch(/^550 5\.7\.1 /)
+  await rig.clock.advance(10_000)
+  await busy.closed
+})
+
+test('on the loopback address it stays open without clients', async () => {
+  await using rig = await startRelay()
+  const [app] = await rig.clients.list()
+  await rig.clients.remove(app?.id ?? '', ADMIN)
+  await rig.clock.advance(60_000)
+  expect(rig.relay.address()).not.toBeNull()
+})
+
 test('a port that is taken is tried again until it is free', async () => {
   await using rig = await startClients()
   const other = createServer()
@@ -154,11 +198,28 @@ test('the certificate that is made can be trusted, is kept, and its key is priva
   expect(readFileSync(join(rig.dataDir, 'relay-cert.pem'), 'utf8')).toBe(ca)
 })
 
-test('the certificate is renewed a month before its end, while the relay is open', async () => {
+test('the certificate that is made lives ten years, since devices are told to trust this very file', async () => {
+  await using rig = await startClients()
+  const file = join(rig.dataDir, 'relay-cert.pem')
+  const start = async () => {
+    await using relay = build(rig).relay
+    await relay.start()
+    return readFileSync(file, 'utf8')
+  }
+  const made = await start()
+  const end = new X509Certificate(made).validToDate.getTime()
+  expect(Math.round((end - rig.clock.now()) / DAY_MS)).toBe(3_650)
+  rig.clock.set(rig.clock.now() + 3_559 * DAY_MS)
+  expect(await start()).toBe(made)
+  rig.clock.set(rig.clock.now() + 2 * DAY_MS)
+  expect(await start()).not.toBe(made)
+})
+
+test('the certificate is renewed ninety days before its end, while the relay is open', async () => {
   await using rig = await startRelay()
   const before = await shownCertificate(rig.port)
   const renewed = Promise.withResolvers<void>()
-  rig.clock.set(rig.clock.now() + 368 * DAY_MS)
+  rig.clock.set(rig.clock.now() + 3_561 * DAY_MS)
   const watch = setInterval(() => {
     if (rig.log.lines.some((line) => line.includes('relay certificate read'))) renewed.resolve()
   }, 5)

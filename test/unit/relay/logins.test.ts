@@ -202,6 +202,31 @@ test('after three mistakes every guess waits, each longer than the one before', 
   expect(await code).toBe(454)
 })
 
+test('guesses at the same moment wait as those one after the other', async () => {
+  await using rig = await startLogins()
+  const codes: (string | number | null)[] = []
+  const guesses = Array.from({ length: 30 }, async (_, i) => {
+    codes.push(await rig.logIn('chosen', `wrong password ${i}`))
+  })
+  while (rig.clock.sleepers < 3 || codes.length < 27) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  // Four are looked at, three wait for their turn, and the others are told to come later.
+  expect(codes.filter((code) => code === 535)).toHaveLength(4)
+  expect(codes.filter((code) => code === 454)).toHaveLength(23)
+  await rig.clock.advance(10_000)
+  await Promise.all(guesses)
+  expect(codes.filter((code) => code === 535)).toHaveLength(7)
+})
+
+test('many connections that log in at the same moment with the right password do not wait', async () => {
+  await using rig = await startLogins()
+  const logins = Array.from({ length: 50 }, () => rig.logIn('chosen', PASSWORD))
+  expect(await Promise.all(logins)).toEqual(Array(50).fill('chosen'))
+  const wrong = Array.from({ length: 3 }, () => rig.logIn('chosen', 'wrong password'))
+  expect(await Promise.all(wrong)).toEqual([535, 535, 535])
+})
+
 test('good logins neither count nor wait, whatever others do at the same address', async () => {
   await using rig = await startLogins()
   expect(await rig.logIn('chosen', PASSWORD)).toBe('chosen')

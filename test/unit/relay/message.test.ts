@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
+import { encodePhrase, encodeText, readable, readSenderField } from '../../../src/outbox/index.ts'
 import { toRfc5322 } from '../../../src/platform/clock.ts'
 import { createDotDecoder, planHead, receivedField } from '../../../src/relay/message/index.ts'
-import { readMailboxes } from '../../../src/relay/message/mailboxes.ts'
 import { senderRules } from '../../../src/relay/message/sender-rules.ts'
-import { decodeText, encodePhrase, encodeText } from '../../../src/relay/message/words.ts'
 import { FAKE_NOW } from '../../support/clock.ts'
 
 /** Feeds the bytes in pieces of one size; what comes after the end is left. */
@@ -59,8 +58,11 @@ test.each([
   ['alice@contoso.com,', undefined],
   ['alice@@contoso.com', undefined],
   ['alice @contoso.com', undefined],
+  ['alice@contoso.com (<ceo@contoso.com>)', undefined],
+  ['root@contoso.com (Cron Daemon)', ['root@contoso.com']],
+  ['"ceo@contoso.com,"@x <alice@contoso.com>', undefined],
 ])('the addresses of From %j', (value, expected) => {
-  expect(readMailboxes(value)).toEqual(expected)
+  expect(readSenderField(value)).toEqual(expected)
 })
 
 const PROFILE = {
@@ -154,6 +156,44 @@ test('rewrite puts the sender of the profile in place and keeps the original in 
   expect(plan([SENDER], { client })).toHaveProperty('head', null)
 })
 
+test.each(['reject', 'rewrite', 'keep'] as const)(
+  'Bcc leaves no relay, and nothing else is changed (%s)',
+  (fromPolicy) => {
+    const lines = [
+      'Resent-Bcc: a@secret.example',
+      'X-Odd :  two  blanks ',
+      'BCC: b@secret.example,',
+      '\tc@secret.example',
+      SENDER,
+      'Bcc : d@secret.example',
+      'Subject: =?utf-8?q?a?=',
+      ' folded',
+      'X-Bcc: stays',
+      'Bcc:',
+    ]
+    expect(plan(lines, { client: { fromPolicy } })).toHaveProperty(
+      'head',
+      edited([
+        'X-Odd :  two  blanks ',
+        SENDER,
+        'Subject: =?utf-8?q?a?=',
+        ' folded',
+        'X-Bcc: stays',
+      ]),
+    )
+  },
+)
+
+test('what is listed of a message holds no control character', () => {
+  const planned = plan([
+    SENDER,
+    'Subject: =?utf-8?q?a=0D=0A=0D=0AForged_line=1B[31m=E2=80=A8b=C2=85?=\tc',
+    'Message-ID: <a\x1b[31mb@c>',
+  ])
+  expect(planned).toMatchObject({ head: null, subject: 'a Forged line [31m b c', messageId: null })
+  expect(plan([SENDER, 'Message-ID: <a\xc2\x85b@c> <d@e>'])).toHaveProperty('messageId', null)
+})
+
 test('keep changes no sender at all', () => {
   const client = { fromPolicy: 'keep' } as const
   expect(plan(['From: x@y.example', 'no header line'], { client })).toMatchObject({
@@ -234,8 +274,8 @@ test('encoded words go both ways and are never cut inside a character', () => {
   const long = 'ä€😀'.repeat(40)
   const encoded = encodeText(long)
   for (const line of encoded.split('\r\n')) expect(line.length).toBeLessThanOrEqual(76)
-  expect(decodeText(encoded.replaceAll('\r\n', ''))).toBe(long)
+  expect(readable(encoded.replaceAll('\r\n', ''))).toBe(long)
   expect(encodePhrase('He said "hi" \\')).toBe('"He said \\"hi\\" \\\\"')
-  expect(decodeText('=?iso-8859-1?Q?caf=E9_au?= =?utf-8?b?IGxhaXQ=?= x')).toBe('café au lait x')
-  expect(decodeText('=?no-such-charset?q?a?=')).toBe('=?no-such-charset?q?a?=')
+  expect(readable('=?iso-8859-1?Q?caf=E9_au?= =?utf-8?b?IGxhaXQ=?= x')).toBe('café au lait x')
+  expect(readable('=?no-such-charset?q?a?=')).toBe('=?no-such-charset?q?a?=')
 })

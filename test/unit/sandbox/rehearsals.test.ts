@@ -83,6 +83,7 @@ const SEEN: Readonly<Record<string, RegExp>> = {
 
   not_authenticated: /^smtp: 530 5\.7\.57 /,
   mailbox_permission_missing: /^smtp: 430 4\.2\.0 STOREDRV; mailbox logon failure; /,
+  send_as_throttled: /^smtp: 550 5\.2\.252 Sender throttled /,
   send_as_denied: /^smtp: 554 5\.2\.252 SendAsDenied; /,
   daily_recipient_limit: /^smtp: 554 5\.2\.0 .*SubmissionQuotaExceeded/,
   tenant_recipient_limit: /^smtp: 550 5\.7\.233 /,

@@ -29,7 +29,12 @@ function bench(profiles: readonly Profile[] = [profileOf('default')]) {
     syncProblems: [] as readonly string[],
     queue: { queued: 0, held: 0, oldestAcceptedAt: null } as QueueCounts,
     holds: [] as readonly Hold[],
+    orphaned: [] as readonly string[],
     testEmail: undefined as LastTestEmail | undefined,
+    relay: { address: null, problem: null } as {
+      address: { host: string; port: number } | null
+      problem: string | null
+    },
   }
   const board = createStatusBoard({
     profiles: { list: () => profiles },
@@ -53,7 +58,12 @@ function bench(profiles: readonly Profile[] = [profileOf('default')]) {
       summaryOf: (profileId) => state.alerts.get(profileId) ?? QUIET,
       hasIndependentPath: () => false,
     },
-    outbox: { queueOf: () => state.queue, holdsOf: () => state.holds },
+    outbox: {
+      queueOf: () => state.queue,
+      holdsOf: () => state.holds,
+      orphaned: () => state.orphaned,
+    },
+    relay: { address: () => state.relay.address, problem: () => state.relay.problem },
     syncProblems: () => state.syncProblems,
     events,
     clock,
@@ -104,6 +114,19 @@ describe('the status', () => {
     })
   })
 
+  it('names removed profiles whose mail still waits', () => {
+    const { board, state, events } = bench()
+    state.orphaned = ['scanners']
+    state.queue = { queued: 0, held: 12, oldestAcceptedAt: START }
+    expect(board.current()).toMatchObject({
+      status: 'warning',
+      problems: ['12 messages of the removed profile “scanners” wait and cannot be sent.'],
+    })
+    state.orphaned = []
+    events.emit('outbox.changed', { profileId: 'scanners' })
+    expect(board.current()).toMatchObject({ status: 'ok', problems: [] })
+  })
+
   it('says of a network problem what it is: of all profiles, not of one', () => {
     const { board, state } = bench()
     const diagnosis = networkDiagnosis()
@@ -138,6 +161,40 @@ describe('the status', () => {
       profiles: [
         { lastTestEmail: { at: '2026-11-23T10:00:00.000Z', outcome: 'refused', code, summary } },
       ],
+    })
+  })
+
+  it('says at once where the relay listens, and is ok while it is off', () => {
+    const { board, events, state } = bench()
+    expect(board.current()).toMatchObject({
+      status: 'ok',
+      relay: { address: null, problem: null },
+    })
+    const listensOn = (host: string, port: number) => {
+      state.relay = { address: { host, port }, problem: null }
+      events.emit('relay.changed', { address: `${host}:${port}`, problem: null })
+      return board.current()
+    }
+    expect(listensOn('127.0.0.1', 2587)).toMatchObject({
+      status: 'ok',
+      relay: { address: '127.0.0.1:2587' },
+    })
+    expect(listensOn('::1', 2588).relay).toEqual({ address: '[::1]:2588', problem: null })
+  })
+
+  it('warns while the relay cannot do its work, and says why', () => {
+    const { board, events, state } = bench()
+    expect(board.current().status).toBe('ok')
+    const problem = 'The SMTP relay cannot listen on 127.0.0.1:2587: another program uses it.'
+    state.relay = { address: null, problem }
+    events.emit('relay.changed', { address: null, problem })
+    expect(board.current()).toMatchObject({ status: 'warning', relay: { address: null, problem } })
+    // With the former certificate it still listens.
+    state.relay = { address: { host: '127.0.0.1', port: 2587 }, problem }
+    events.emit('relay.changed', { address: '127.0.0.1:2587', problem })
+    expect(board.current()).toMatchObject({
+      status: 'warning',
+      relay: { address: '127.0.0.1:2587', problem },
     })
   })
 

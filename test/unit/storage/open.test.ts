@@ -1,13 +1,17 @@
+import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import Sqlite from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { Secret } from '../../../src/platform/secret.ts'
 import { openStorage, type StorageOptions, writePrivateFile } from '../../../src/storage/index.ts'
+import { storageError } from '../../../src/storage/sqlite.ts'
 import { createFakeClock } from '../../support/clock.ts'
 import { temporaryFolder } from '../../support/folder.ts'
 import { captureLog } from '../../support/log.ts'
+import { skipFor } from '../../support/skip.ts'
 
 function options(dataDir: string, more: Partial<StorageOptions> = {}): StorageOptions {
   return { dataDir, role: 'agent', clock: createFakeClock(), log: captureLog().log, ...more }
@@ -202,4 +206,40 @@ test('a folder that cannot be made is refused with its name', async () => {
   await expect(openStorage(options(join(file, 'data')))).rejects.toMatchObject({
     code: 'data_folder_unusable',
   })
+})
+
+test.for<[string, Record<string, number>]>([
+  ['the folder is closed', { '.': 0o700 }],
+  ['the file is closed', { '.': 0o755, 'postern.db': 0o600 }],
+  ['the file may only be read', { '.': 0o755, 'postern.db': 0o644, 'master.key': 0o644 }],
+  ['the key is closed', { '.': 0o777, 'postern.db': 0o666, 'master.key': 0o600 }],
+])('another user is told that he may not, when %s', async ([, modes], context) => {
+  if (process.geteuid?.() !== 0) skipFor(context, 'only root can run a process as another user')
+  using folder = temporaryFolder()
+  {
+    await using _storage = await openStorage(options(folder.path))
+  }
+  for (const [name, mode] of Object.entries(modes)) chmodSync(join(folder.path, name), mode)
+  const script = join(import.meta.dirname, 'other-user.ts')
+  const { stdout } = await promisify(execFile)(process.execPath, [script, folder.path, '65534'])
+  expect(JSON.parse(stdout)).toEqual({
+    code: 'data_folder_unusable',
+    message: expect.stringMatching(
+      /by the user \S+, who may not.*Run this as the user that runs the agent/,
+    ),
+  })
+})
+
+test.each([
+  ['SQLITE_CANTOPEN', 'data_folder_unusable'],
+  ['SQLITE_READONLY_DIRECTORY', 'data_folder_unusable'],
+  ['SQLITE_AUTH', 'data_folder_unusable'],
+  ['EACCES', 'data_folder_unusable'],
+  ['EPERM', 'data_folder_unusable'],
+  ['SQLITE_IOERR_READ', 'storage_failed'],
+  ['SQLITE_CORRUPT_INDEX', 'database_damaged'],
+  ['SQLITE_NOTADB', 'database_damaged'],
+  ['SQLITE_NOMEM', undefined],
+])('%s of the file means %s', (code, expected) => {
+  expect(storageError(Object.assign(new Error('x'), { code }))?.code).toBe(expected)
 })

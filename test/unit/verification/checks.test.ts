@@ -308,7 +308,7 @@ describe('the checks of a verification', () => {
     expect(bench.tokens.asked.map(({ options }) => options.fresh ?? false)).toEqual([
       false,
       false,
-      true,
+      'unlessPaced',
     ])
   })
 
@@ -341,6 +341,21 @@ describe('the checks of a verification', () => {
     const report = await run
     expectSkippedBehind(report, 'entraReachable')
     expect(report).toMatchObject({ durationMs: 30_000, diagnosis: { code: 'entra_timeout' } })
+  })
+
+  it('does not count what a run waits for its turn at Entra, and lets others run meanwhile', async () => {
+    await using bench = await startBench({ config: { timeoutMs: 30_000, concurrency: 1 } })
+    const { promise: turn, resolve: comes } = Promise.withResolvers<void>()
+    bench.tokens.acquire = async (_request, { onWait } = {}) => {
+      const end = onWait?.()
+      await turn
+      end?.()
+      return token()
+    }
+    const run = bench.verification.verify('default', { reason: 'requested' })
+    await bench.clock.advance(120_000)
+    comes()
+    expect(await run).toMatchObject({ outcome: 'ok', durationMs: 120_000 })
   })
 
   it('keeps the secret and the token out of reports, events and the log', async () => {

@@ -3,7 +3,6 @@ import { HOUR_MS, MINUTE_MS } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/platform/secret.ts'
 import { type SandboxTenant, startSandboxTenant } from '../../../src/sandbox/index.ts'
 import { INITIAL } from '../../../src/sandbox/initial-state.ts'
-import { createTestEmail } from '../../../src/verification/index.ts'
 import { startAgent, type TestAgent } from '../../support/agent.ts'
 import { createMovableClock, type MovableClock } from '../../support/movable-clock.ts'
 import { entraFailure, noToken, startBench } from './fakes.ts'
@@ -19,10 +18,6 @@ describe('a stored secret that has the form of an ID', () => {
     const { diagnosis } = await bench.verification.verify('default', { reason: 'requested' })
     expect(diagnosis?.code).toBe('secret_wrong')
     expect(diagnosis?.summary).toContain('looks like the Secret ID')
-    const sent = createTestEmail(bench).send('default', 'it@contoso.com')
-    await expect(sent).rejects.toMatchObject({
-      details: { diagnosis: { summary: diagnosis?.summary } },
-    })
   })
 
   it('is not suspected of a secret that looks like one', async () => {

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Secret } from '../../../src/platform/secret.ts'
 import { createMailboxSlots, type SmtpAuthentication } from '../../../src/smtp/index.ts'
-import {
-  createProfileMailer,
-  createTestEmail,
-  limitPerMailbox,
-} from '../../../src/verification/index.ts'
+import { limitPerMailbox } from '../../../src/verification/index.ts'
 import { createLatch, eventually, probe, profileOf, startBench } from './fakes.ts'
 
 const SERVER = { host: 'smtp.office365.com', port: 587, security: 'starttls' } as const
@@ -183,7 +179,7 @@ describe('the connections to one mailbox', () => {
       await expect(client.submit(options)).rejects.toThrow(`refused ${i}`)
   })
 
-  it('are shared by runs, mailer and test emails', async () => {
+  it('are shared by the runs of all profiles, with and without a message', async () => {
     const profiles = ['a', 'b', 'c', 'd'].map((id) => profileOf(id))
     await using bench = await startBench({ profiles })
     const latch = createLatch()
@@ -194,26 +190,22 @@ describe('the connections to one mailbox', () => {
       await latch.passed
       underWay--
     }
-    bench.smtp.script = async () => {
+    bench.smtp.script = async (_call, { message }) => {
       await hold()
-      return probe()
-    }
-    bench.smtp.submission = async () => {
-      await hold()
-      return { ok: true, value: RECEIPT }
+      return probe({ withMessage: message !== undefined })
     }
     const smtp = limitPerMailbox(bench.smtp)
     await using verification = await bench.start({ smtp })
-    const mailer = createProfileMailer({ ...bench, smtp })
-    const testEmail = createTestEmail({ ...bench, mailer })
-    const all = profiles.flatMap(({ id }) => [
-      verification.verify(id, { reason: 'requested' }),
-      mailer.send(id, MESSAGE),
-      testEmail.send(id, 'it@contoso.com'),
-    ])
+    const all = profiles.map(({ id }, index) =>
+      verification.verify(id, {
+        reason: 'requested',
+        ...(index % 2 === 0 && { sendTo: 'it@contoso.com' }),
+      }),
+    )
     await eventually(() => underWay === 3)
     latch.open()
-    await Promise.all(all)
+    const reports = await Promise.all(all)
+    expect(reports.map(({ outcome }) => outcome)).toEqual(['ok', 'ok', 'ok', 'ok'])
     expect(most).toBe(3)
   })
 })

@@ -2,13 +2,15 @@ import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import { createHttpServer } from '../../../src/http/index.ts'
 import {
-  createProfileMailer,
   createTestEmail,
   Report,
   ReportPage,
   verificationRoutes,
 } from '../../../src/verification/index.ts'
 import { entraFailure, noToken, startBench } from './fakes.ts'
+import { refusedBy, scriptedMailer } from './scripted-mailer.ts'
+
+const SECRET_WRONG = entraFailure(7000215, 'Invalid client secret provided.')
 
 /** The routes over a bench; the bearer token's text is its scopes. */
 async function startApi() {
@@ -24,7 +26,7 @@ async function startApi() {
   })
   opened.defer(() => app.close())
   const { verification } = bench
-  const mailer = createProfileMailer({ ...bench, patient: true })
+  const mailer = scriptedMailer('accepted', refusedBy(SECRET_WRONG))
   const testEmail = createTestEmail({ ...bench, mailer })
   await app.register(verificationRoutes({ verification, testEmail }), { prefix: '/api/v1' })
   const resources = opened.move()
@@ -43,7 +45,7 @@ async function startApi() {
     })
     return { status: answer.statusCode, json: answer.json() }
   }
-  return { ...bench, call, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+  return { ...bench, mailer, call, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }
 
 describe('the routes of the verification', () => {
@@ -61,7 +63,7 @@ describe('the routes of the verification', () => {
 
   it('answer a failed verification with its report', async () => {
     await using api = await startApi()
-    api.tokens.script = () => noToken(entraFailure(7000215, 'Invalid client secret provided.'))
+    api.tokens.script = () => noToken(SECRET_WRONG)
     const answer = await api.call('POST', '/profiles/default/verify')
     expect(answer.status).toBe(200)
     expect(answer.json).toMatchObject({ outcome: 'failed', diagnosis: { row: 4 } })
@@ -93,7 +95,6 @@ describe('the routes of the verification', () => {
     expect(sent.status).toBe(200)
     expect(sent.json).toMatchObject({ to: 'it@contoso.com', messageId: '<m@contoso.com>' })
 
-    api.tokens.script = () => noToken(entraFailure(7000215, 'Invalid client secret provided.'))
     const failed = await api.call('POST', '/profiles/default/test-email', { body })
     expect(failed.status).toBe(503)
     expect(failed.json).toMatchObject({
@@ -129,5 +130,6 @@ describe('the routes of the verification', () => {
     const answer = await api.call(method, url, { scopes, body: { to: 'it@contoso.com' } })
     expect(answer.status).toBe(403)
     expect(api.tokens.asked).toEqual([])
+    expect(api.mailer.sent).toEqual([])
   })
 })

@@ -6,11 +6,7 @@ import { createTrust } from '../../../src/platform/trust.ts'
 import type { Profile } from '../../../src/profiles/index.ts'
 import { type SandboxTenant, startSandboxTenant } from '../../../src/sandbox/index.ts'
 import { createSmtpClient } from '../../../src/smtp/index.ts'
-import {
-  createProfileMailer,
-  createTestEmail,
-  createVerification,
-} from '../../../src/verification/index.ts'
+import { createVerification } from '../../../src/verification/index.ts'
 import { exchangeOnline, profileOf, startBench } from './fakes.ts'
 
 const TIMEOUTS = { connectMs: 5_000, greetingMs: 5_000, commandMs: 5_000, dataMs: 5_000 }
@@ -51,13 +47,10 @@ async function startReal(profile = sandboxProfile()) {
   const smtp = createSmtpClient({ trust, clock, log, hostname: 'localhost', timeouts: TIMEOUTS })
   const deps = { ...bench, clock, tokens, smtp }
   const verification = opened.use(await createVerification(deps))
-  const mailer = createProfileMailer({ ...deps, patient: true })
-  const testEmail = createTestEmail({ ...deps, mailer })
   const resources = opened.move()
   return {
     ...deps,
     verification,
-    testEmail,
     verify: (sendTo?: string) => verification.verify('default', { reason: 'requested', sendTo }),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
@@ -85,14 +78,6 @@ describe('a verification against the simulated tenant', () => {
     expect(message?.raw.toString()).toContain(`Message-ID: ${report.message?.messageId}`)
   })
 
-  it('sends a test email', async () => {
-    await using real = await startReal()
-    const sent = await real.testEmail.send('default', 'it@contoso.com')
-    expect(sent.reply).toMatch(/^250 2\.0\.0 OK/)
-    expect(sandbox.tenant.inbox.list()).toHaveLength(1)
-    expect(real.verification.healthOf('default').lastDeliveredAt).not.toBeNull()
-  })
-
   it('finds the mailbox permission only with a message', async () => {
     await using real = await startReal()
     sandbox.tenant.patch({ mailboxes: { [sandbox.mailbox]: { fullAccess: null } } })
@@ -101,10 +86,6 @@ describe('a verification against the simulated tenant', () => {
     expect(report.checks.find((check) => check.outcome === 'failed')).toMatchObject({
       name: 'messageAccepted',
       diagnosis: { row: 39 },
-    })
-    await expect(real.testEmail.send('default', 'it@contoso.com')).rejects.toMatchObject({
-      code: 'test_email_failed',
-      details: { diagnosis: { row: 39 } },
     })
   })
 

@@ -232,7 +232,9 @@ describe('the pace', () => {
     // The pause: nothing is tried.
     expect(bench.server.seen).toHaveLength(3)
     await bench.pass(10_000)
-    // The first success wakes those that were put off.
+    expect(bench.server.seen).toHaveLength(13)
+    // They met the trouble behind the login: their time is that of the schedule.
+    await bench.pass(MINUTE)
     expect(bench.server.seen).toHaveLength(16)
     expect(await bench.outbox.queueOf('default')).toMatchObject({ queued: 0, held: 0 })
   })

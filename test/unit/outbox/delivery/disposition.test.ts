@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import { CATALOGUE, type Failure, type SmtpStep } from '../../../../src/diagnosis/index.ts'
+import {
+  CATALOGUE,
+  diagnose,
+  type Failure,
+  type SmtpStep,
+} from '../../../../src/diagnosis/index.ts'
 import {
   DISPOSITIONS,
   type Disposition,
   rulingOf,
 } from '../../../../src/outbox/delivery/disposition.ts'
+import { diagnosisContext } from '../../../../src/verification/index.ts'
+import { freeProfile } from './bench.ts'
 
 function reply(step: SmtpStep, code: number, enhancedCode: string | null = null): Failure {
   const text = `${code} ${enhancedCode ?? ''} words`
@@ -38,12 +45,12 @@ const HOLD_PROFILE = `settings_incomplete secret_unreadable credential_ended smt
   starttls_required smtp_auth_disabled_for_mailbox smtp_auth_disabled_for_tenant
   basic_blocked_by_security_defaults basic_authentication_disabled login_criteria_not_met mailbox_outside_rbac_scope
   service_principal_not_accepted password_wrong not_authenticated mailbox_permission_missing mailbox_full
-  mailbox_not_licensed sender_blocked sending_network_blocked direct_send_refused starttls_removed
+  mailbox_not_licensed send_as_throttled sender_blocked sending_network_blocked direct_send_refused starttls_removed
   starttls_not_offered xoauth2_not_offered login_not_offered entra_answer_unknown`
 
 /** The mailbox pauses and goes on with one connection. */
 const SLOW_DOWN = `tls_failed proxy_refused proxy_failed entra_name_not_resolved entra_connect_failed entra_timeout
-  entra_connection_closed entra_redirected entra_unreadable_answer smtp_name_not_resolved smtp_connect_refused
+  entra_turn_not_reached entra_connection_closed entra_redirected entra_unreadable_answer smtp_name_not_resolved smtp_connect_refused
   smtp_connect_failed smtp_no_greeting smtp_timeout smtp_connection_closed smtp_answer_inserted
   smtp_unreadable_answer clock_wrong entra_throttled entra_fault token_already_ended token_unreadable
   federation_unreachable daily_recipient_limit tenant_recipient_limit too_many_connections
@@ -137,6 +144,47 @@ describe('what a failed try means for the mail', () => {
       expect(rulingOf(reply(step, number, enhanced), { code }).disposition).toBe(expected)
     },
   )
+
+  it.each([
+    ['not_authenticated', 'mail', '550 5.7.1 Client was not authenticated', 'holdProfile'],
+    ['not_authenticated', 'mail', '550 authentication required', 'holdProfile'],
+    ['not_authenticated', 'rcpt', '550 5.7.1 Authentication required', 'holdProfile'],
+    [
+      'not_authenticated',
+      'rcpt',
+      '550 5.7.1 RESOLVER.RST.AuthRequired; authentication required',
+      'failRecipient',
+    ],
+    ['smtp_answer_unknown', 'mail', '553 5.7.1 sender not owned by user', 'holdSender'],
+    [
+      'smtp_answer_unknown',
+      'rcpt',
+      '553 5.7.1 <a@b>: Sender address rejected: not owned by user c',
+      'holdSender',
+    ],
+    ['relay_denied', 'rcpt', '554 5.7.1 <a@b>: Relay access denied', 'failRecipient'],
+    [
+      'send_as_throttled',
+      'message',
+      '550 5.2.252 Sender throttled due to continuous send as denied errors',
+      'holdProfile',
+    ],
+  ] as const)('keeps mail that a missing right stops: %s at %s, %s', (code, step, text, wanted) => {
+    const [, number, enhancedCode = null] = /^(\d+)(?: (\d\.\d+\.\d+))?/.exec(text) ?? []
+    const host = 'smtp.example'
+    const failure: Failure = {
+      source: 'smtp',
+      step,
+      host,
+      code: Number(number),
+      enhancedCode,
+      text,
+    }
+    const profile = freeProfile()
+    const found = diagnose(failure, diagnosisContext(profile, { now: 0 }))
+    expect(found.code).toBe(code)
+    expect(rulingOf(failure, found).disposition).toBe(wanted)
+  })
 
   it.each([
     ['a connection that broke in the middle', broken('mail'), 'smtp_connection_closed'],

@@ -75,6 +75,20 @@ describe('the pacer', () => {
     expect(sentAt.length).toBeGreaterThanOrEqual(Math.max(4, (perMinute - 1) * 4))
   })
 
+  it('sends without a burst in the first minute of the process', () => {
+    const time = { ms: 5_000 }
+    const facts = { messagesPerMinute: () => 30, monotonicMs: () => time.ms, startedAt: 0 }
+    const pacer = createPacer(facts)
+    const sentAt = sendFlatOut(pacer, time, MINUTE, () => 0)
+    const gaps = sentAt.slice(1).map((at, i) => at - (sentAt[i] ?? 0))
+    expect(Math.min(...gaps)).toBeGreaterThan(2_000)
+    time.ms += MINUTE
+    for (let i = 0; i < 3; i++) {
+      expect(pacer.waitMs()).toBe(0)
+      pacer.take().done()
+    }
+  })
+
   it('takes a permission back that was not used', () => {
     const { pacer } = start(1)
     pacer.take().cancel()

@@ -80,6 +80,16 @@ describe('the time of a message', () => {
     expect(end).toBe(NOW - 8_688 * HOUR)
   })
 
+  it('begins anew after a try in which the clock jumped, or the machine slept', () => {
+    const attempts = [{ startedAt: NOW, finishedAt: NOW + 80 * HOUR }]
+    expect(expiresAt({ ...facts, attempts })).toBe(NOW + 152 * HOUR)
+  })
+
+  it('begins with the first try when the clock was a year ahead at the acceptance', () => {
+    const acceptedAt = NOW + 8_760 * HOUR
+    expect(expiresAt({ ...facts, acceptedAt, attempts: tries(NOW, 3) })).toBe(NOW + 72 * HOUR)
+  })
+
   it('ends at last, also when nobody tries without gaps', () => {
     const attempts = Array.from({ length: 158 }, (_, i) => {
       const startedAt = NOW + i * 5 * HOUR

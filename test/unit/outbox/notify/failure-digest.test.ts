@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { diagnose } from '../../../../src/diagnosis/index.ts'
+import type { MessageDetail } from '../../../../src/outbox/message.ts'
 import {
   clientWords,
   composeFailureDigest,
@@ -10,16 +11,17 @@ import { composeMessage } from '../../../../src/smtp/index.ts'
 import { diagnosisContext } from '../../../../src/verification/index.ts'
 import { flat, readMail } from '../../../support/mail.ts'
 import { profileOf, START } from '../../alerts/alerts-bench.ts'
-import { failureOf, REPLY, recipientOf, refused } from './notify-bench.ts'
+import { failedOf, failureOf, REPLY, recipientOf, refused } from './notify-bench.ts'
 
 const PROFILE = profileOf('default')
 const CONTEXT = diagnosisContext(PROFILE, { now: START })
 
-function digestOf(failures: DigestFacts['failures'], changes: Partial<DigestFacts> = {}) {
+function digestOf(failures: readonly MessageDetail[], changes: Partial<DigestFacts> = {}) {
   return composeFailureDigest({
     profile: PROFILE,
     errorEmailAddress: 'it@contoso.com',
-    failures,
+    told: failures.slice(0, MOST_IN_FULL).map(failedOf),
+    count: failures.length,
     hasMore: false,
     context: CONTEXT,
     publicUrl: null,
@@ -128,7 +130,8 @@ describe('the digest of failed messages', () => {
       recipientOf(`user-${index}-@fabrikam.com`, { index }),
     )
     const { text } = digestOf([failureOf('m1', { recipients })])
-    expect(text).toContain('user-9-@fabrikam.com and 490 more')
+    expect(text).toContain('user-9-@fabrikam.com and 10 more')
+    expect(text).toContain('It was not delivered to 480 further recipients')
     expect(text).not.toContain('user-10-@')
   })
 

@@ -215,7 +215,7 @@ describe('a delivery status notification', () => {
     ['bounce', '', { source: 'bounce' }],
     ['report', '', { source: 'report' }],
     ['Auto-Submitted', 'Auto-Submitted: auto-replied (vacation)\r\n', {}],
-    ['auto-submitted', 'auto-submitted:\r\n auto-generated; x=y\r\n', {}],
+    ['auto-submitted', 'auto-submitted:\r\n auto-notified; x=y\r\n', {}],
     ['Precedence', 'Precedence: bulk\r\n', {}],
     ['Precedence', 'PRECEDENCE: List\r\n', {}],
     ['a report', 'Content-Type: multipart/report; report-type=delivery-status\r\n', {}],
@@ -229,15 +229,17 @@ describe('a delivery status notification', () => {
     expect(bench.log.join('')).toContain('no delivery status notification')
   })
 
-  it.each(['Auto-Submitted: no\r\n', 'Precedence: first-class\r\n', 'X-Precedence: bulk\r\n'])(
-    'is sent about a message with %j',
-    async (fields) => {
-      await using bench = createNotifyBench()
-      bench.store.bodies.set('m1', Buffer.from(`${HEAD}${fields}\r\nPrecedence: bulk\r\n`))
-      await bench.failed(wanted('m1'))
-      expect(bench.store.accepted[0]?.message.draft.source).toBe('bounce')
-    },
-  )
+  it.each([
+    'Auto-Submitted: no\r\n',
+    'Auto-Submitted: auto-generated\r\n',
+    'Precedence: first-class\r\n',
+    'X-Precedence: bulk\r\n',
+  ])('is sent about a message with %j', async (fields) => {
+    await using bench = createNotifyBench()
+    bench.store.bodies.set('m1', Buffer.from(`${HEAD}${fields}\r\nPrecedence: bulk\r\n`))
+    await bench.failed(wanted('m1'))
+    expect(bench.store.accepted[0]?.message.draft.source).toBe('bounce')
+  })
 
   it.each([
     ['NEVER', false],

@@ -12,7 +12,11 @@ import {
   type NotifierEvents,
 } from '../../../../src/outbox/notify/notifier.ts'
 import type { OutboxEvents } from '../../../../src/outbox/outbox.ts'
-import type { NewMessage } from '../../../../src/outbox/outbox-store.ts'
+import {
+  type FailedMessage,
+  type NewMessage,
+  RECIPIENTS_TOLD,
+} from '../../../../src/outbox/outbox-store.ts'
 import { createEventBus, type EventBus } from '../../../../src/platform/events.ts'
 import { createLogger } from '../../../../src/platform/logger.ts'
 import type { Profile } from '../../../../src/profiles/index.ts'
@@ -96,6 +100,18 @@ export function failureOf(id: string, options: FailureOptions = {}): MessageDeta
   return { message, recipients, attempts: options.attempts ?? [attempt] }
 }
 
+/** As much of it as a report tells. */
+export function failedOf({ message, recipients, attempts }: MessageDetail): FailedMessage {
+  const failed = recipients.filter(({ state }) => state === 'failed')
+  return {
+    message,
+    recipients: failed.slice(0, RECIPIENTS_TOLD),
+    attempts: attempts.slice(-1),
+    failedCount: failed.length,
+    deliveredCount: recipients.filter(({ state }) => state === 'delivered').length,
+  }
+}
+
 export interface Accepted {
   readonly message: NewMessage
   /** As Latin-1, byte for byte. */
@@ -144,6 +160,10 @@ function createFakeStore(): FakeStore {
       return store.messages
         .filter((each) => each.message.profileId === profileId && isOpen(each))
         .slice(0, limit)
+        .map(({ message }) => message.id)
+    },
+    async failures(messageIds) {
+      return store.messages.filter(({ message }) => messageIds.includes(message.id)).map(failedOf)
     },
     async unreportedProfiles() {
       store.calls++

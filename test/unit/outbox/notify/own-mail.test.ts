@@ -209,9 +209,16 @@ describe('Postern’s own mail through the outbox', () => {
   })
 
   it('carries the test email, with the words that it has always had', async () => {
+    const states: unknown[] = []
+    const outcomes = {
+      async record(_profileId: string, { reply }: { reply: string | null }) {
+        states.push(reply)
+      },
+    }
     const testEmail = (outbox: ReturnType<typeof scriptedOutbox>) =>
       createTestEmail({
         profiles,
+        outcomes,
         mailer: mailerOf(outbox, 'test'),
         clock: createFakeClock(START),
         version: '1.2.3',
@@ -234,5 +241,6 @@ describe('Postern’s own mail through the outbox', () => {
       message: `The test email was not sent. ${diagnosis.summary} ${diagnosis.remedy}`,
       details: { diagnosis },
     })
+    expect(states).toEqual(['250 2.0.0 OK <s@x>', null])
   })
 })

@@ -1,8 +1,9 @@
 /**
  * Every address that a From or Sender field names (RFC 5322 §3.6.2), lower case; undefined when it is not written in a
  * way that every program reads alike. An address that stands in a display name counts, too: some would show it.
+ * `value`: unfolded.
  */
-export function readMailboxes(value: string): readonly string[] | undefined {
+export function readSenderField(value: string): readonly string[] | undefined {
   const items = splitItems(value)
   if (items === undefined) return undefined
   const found: string[] = []
@@ -64,6 +65,8 @@ function splitItems(value: string): readonly Item[] | undefined {
     if (character === '"' || character === '(') {
       const end = character === '"' ? endOfQuoted(value, at) : endOfComment(value, at)
       if (end === undefined) return undefined
+      // Some programs read no comments: what stands in one would be an address for them.
+      if (character === '(' && /[<>@]/.test(value.slice(at, end))) return undefined
       at = end
       plain += ' '
     } else if (character === '<') {

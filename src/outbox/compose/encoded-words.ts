@@ -31,10 +31,10 @@ function encodedWords(text: string): string {
   return words.join('\r\n ')
 }
 
-const ENCODED_WORD = /=\?([\w-]+)(?:\*[\w-]+)?\?([bq])\?([^?\s]*)\?=/gi
+const ENCODED_WORD = /=\?([^?\s*]{1,40})(?:\*[^?\s]*)?\?([bq])\?([^?\s]*)\?=/gi
 
-/** Encoded words as text; what cannot be read stays as it is. */
-export function decodeText(text: string): string {
+/** A value as people read it (RFC 2047). What cannot be decoded stays as it is. */
+export function readable(text: string): string {
   if (!text.includes('=?')) return text
   return text
     .replace(/(\?=)\s+(?==\?)/g, '$1')
