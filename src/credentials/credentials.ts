@@ -28,7 +28,7 @@ export interface CredentialEvents {
     readonly credentialId: string
     readonly diagnosis: Diagnosis
   }
-  /** The secret could not be renewed without a person; it is tried again a day later at the earliest. */
+  /** The credential could not be renewed without a person; it is tried again a day later at the earliest. */
   'credential.renewal_failed': {
     readonly profileId: string
     /** What happened and what to do, in sentences. */

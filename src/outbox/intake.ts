@@ -19,6 +19,9 @@ export interface IntakeDeps {
   onAccepted: (profileId: string) => void
 }
 
+/** A body of so many bytes goes over in shared memory, a smaller one as a copy. */
+const SHARED_BYTES = 32 * 1024
+
 /** Keeps at most a chunk and what was just written in memory; a message of one chunk touches the disk with its commit alone. */
 export function createIntake(deps: IntakeDeps): Intake {
   const { store } = deps
@@ -70,8 +73,12 @@ export function createIntake(deps: IntakeDeps): Intake {
     async commit(draft) {
       if (sizeBytes === 0) throw messageEmpty()
       if (chunks > 0 && pendingBytes > 0) await append(pendingBytes)
-      const body = chunks > 0 ? null : joined(pending)
+      const bytes = pendingBytes
+      const memory = chunks === 0 && bytes >= SHARED_BYTES ? deps.memory.take() : undefined
+      if (memory !== undefined) cut(memory, bytes)
+      const body = chunks > 0 ? null : (memory?.subarray(0, bytes) ?? joined(pending))
       const accepted = await acceptDraft(deps, { id, draft, sizeBytes, body })
+      if (memory !== undefined) deps.memory.give(memory)
       isAccepted = true
       pending = []
       if (accepted.duplicate && chunks > 0) await store.abortIntake(id)

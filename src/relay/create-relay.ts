@@ -116,10 +116,11 @@ export function createRelay(deps: RelayDeps): Relay {
         listening.use(next)
         log.info('relay certificate read')
       }
+      if (problem !== null) news.mended(shown(listening))
       problem = null
     } catch (error) {
       const reason = `${messageOf(error)} Until then it goes on with the former certificate.`
-      if (reason !== problem) log.warn({ reason }, 'relay certificate not read')
+      if (reason !== problem) news.troubled(shown(listening), reason)
       problem = reason
     }
   }

@@ -18,6 +18,9 @@ export interface RelayEvents {
 export interface RelayNews {
   opened(address: string): void
   closed(problem: string): void
+  /** It goes on listening, with a problem that somebody must mend. */
+  troubled(address: string, problem: string): void
+  mended(address: string): void
   refused(facts: { clientId: string | undefined; address: string; reply: Reply }): void
   loginFailed(facts: { address: string; reply: Reply }): void
 }
@@ -32,6 +35,14 @@ export function createRelayNews(deps: { log: Logger; events: EventBus<RelayEvent
     closed(problem) {
       log.warn({ problem }, 'relay closed')
       events.emit('relay.changed', { address: null, problem })
+    },
+    troubled(address, problem) {
+      log.warn({ address, problem }, 'relay in trouble')
+      events.emit('relay.changed', { address, problem })
+    },
+    mended(address) {
+      log.info({ address }, 'relay mended')
+      events.emit('relay.changed', { address, problem: null })
     },
     refused({ clientId, address, reply }) {
       const { code, enhanced, text } = reply

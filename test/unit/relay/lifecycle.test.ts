@@ -39,7 +39,7 @@ function build(rig: ClientsRig, config: Partial<RelayConfig> = {}) {
     dataDir: rig.dataDir,
     hostname: 'relay.test',
   })
-  return { relay, opened: opened.promise }
+  return { relay, events, opened: opened.promise }
 }
 
 async function shownCertificate(port: number) {
@@ -251,9 +251,11 @@ test('certificates of the operator are read again when they change; a broken pai
   await using rig = await startClients()
   const first = await ownPair(rig)
   first.write()
-  const { relay } = build(rig, { certificateFiles: first.files })
+  const { relay, events } = build(rig, { certificateFiles: first.files })
   await using _ = relay
   await relay.start()
+  const told: (string | null)[] = []
+  events.on('relay.changed', ({ problem }) => void told.push(problem))
   const port = relay.address()?.port ?? 0
   const shown = await shownCertificate(port)
   const second = await ownPair(rig)
@@ -264,6 +266,7 @@ test('certificates of the operator are read again when they change; a broken pai
   second.write()
   await rig.clock.advance(60_000)
   expect(relay.problem()).toBeNull()
+  expect(told).toEqual([expect.stringContaining('former certificate'), null])
   expect(await shownCertificate(port)).not.toBe(shown)
 })
 
