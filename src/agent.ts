@@ -226,6 +226,7 @@ export async function createAgent(config: Config, around: AgentSurroundings): Pr
         version,
         hostname: hostname(),
       }),
+      isLoginAccepted: (profileId) => verification.healthOf(profileId).state === 'ok',
       clock,
       log: part('credentials'),
       events,

@@ -5,6 +5,7 @@ import type {
   Profile,
   Renewal,
 } from '../profiles/index.ts'
+import { SPREADING_MS } from '../verification/index.ts'
 import { daysLeft } from './days.ts'
 import { isOpen, type RenewalEntry } from './renewal-journal.ts'
 
@@ -56,6 +57,12 @@ export function isDue(
   }
   const age = now - latest.startedAt
   return age < 0 || age >= LEAST_PAUSE_MS
+}
+
+/** How long the former credential stays. Never while some of Entra's servers may not know the new one yet. */
+export function graceOf(profile: Profile): number {
+  const { graceDays } = renewableOf(profile)?.renewal ?? { graceDays: 0 }
+  return Math.max(graceDays * DAY_MS, SPREADING_MS)
 }
 
 const SHORTER_DAYS = [365, 180, 90, 60, 30]

@@ -4,13 +4,13 @@ import { DAY_MS, HOUR_MS, toIso } from '../platform/clock.ts'
 import { PosternError } from '../platform/errors.ts'
 import { newId } from '../platform/ids.ts'
 import type { CredentialVersion, Profile } from '../profiles/index.ts'
-import { diagnosisContext, SPREADING_MS } from '../verification/index.ts'
+import { diagnosisContext } from '../verification/index.ts'
 import { AGENT } from './agent-actor.ts'
 import { createCertificateRenewal } from './certificate-renewal.ts'
 import { applicationOf, isSameApplication } from './kept-credential.ts'
 import type { CredentialRenewalDeps } from './renewal.ts'
 import { createRenewalAccess } from './renewal-access.ts'
-import { isDue, type Renewable, renewableOf } from './renewal-due.ts'
+import { graceOf, isDue, type Renewable, renewableOf } from './renewal-due.ts'
 import { isOpen, type RenewalEntry, type RenewalJournal } from './renewal-journal.ts'
 import {
   type Added,
@@ -386,12 +386,6 @@ export function createRenewalLife(
   }
 
   return { advance, abandon }
-}
-
-/** Never while some of Entra's servers may not know the new one yet. */
-function graceOf(profile: Profile): number {
-  const { graceDays } = renewableOf(profile)?.renewal ?? { graceDays: 0 }
-  return Math.max(graceDays * DAY_MS, SPREADING_MS)
 }
 
 /** What people have to remove themselves. */

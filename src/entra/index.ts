@@ -72,7 +72,6 @@ export {
   type AccessToken,
   type AcquireOptions,
   createTokenSource,
-  NOT_ASKED,
   type TokenOutcome,
   type TokenSource,
   type TokenSourceDeps,

@@ -6,6 +6,7 @@ import { Secret } from '../platform/secret.ts'
 import { readClaims, type TokenClaims } from './claims.ts'
 import { fingerprintOf } from './client-credential.ts'
 import { scopeOf } from './clouds.ts'
+import { notAsked } from './not-asked.ts'
 import { createRefusalPace, FORGOTTEN_MS, REFUSED_MS } from './refusal-pace.ts'
 import { createThumbprintChoice } from './thumbprint-choice.ts'
 import { requestToken, type TokenRequest } from './token-request.ts'
@@ -301,7 +302,7 @@ export function createTokenSource(deps: TokenSourceDeps): TokenSource {
           const turn = turns.wait(application, { key, credential, longestMs, signal, ask })
           if (await told(onWait, turn)) continue
           return last === undefined
-            ? notAsked(request)
+            ? { ok: false, failure: notAsked(request, LONGEST_TURNS_MS.unknown), trace: remembered }
             : repeated(last.failure, pace.restOf(application))
         }
       }
@@ -336,24 +337,6 @@ const remembered: TokenTrace = { fromCache: true, requestMs: 0, connection: null
 function repeated(failure: Failure, rest: number): TokenOutcome {
   const told = failure.source === 'entra' ? { ...failure, retryAfterMs: Math.ceil(rest) } : failure
   return { ok: false, failure: told, trace: remembered }
-}
-
-/** Code of the failure of a request that was never sent, because others of its application were refused. */
-export const NOT_ASKED = 'ENOTASKED'
-
-function notAsked({ cloud }: TokenRequest): TokenOutcome {
-  const { hostname, port } = new URL(cloud.authority)
-  const failure: Failure = {
-    source: 'transport',
-    peer: 'entra',
-    phase: 'timeout',
-    step: 'token',
-    host: hostname,
-    port: Number(port || 443),
-    code: NOT_ASKED,
-    message: `Microsoft Entra refuses other credentials of the same application. Postern asks once in ${REFUSED_MS / SECOND_MS} s then, and the turn of this one did not come within ${LONGEST_TURNS_MS.unknown / MINUTE_MS} minutes.`,
-  }
-  return { ok: false, failure, trace: remembered }
 }
 
 async function told<T>(onWait: AcquireOptions['onWait'], work: Promise<T>): Promise<T> {

@@ -191,7 +191,9 @@ async function hasWork(db: Kysely<Tables>): Promise<boolean> {
   return intake !== undefined
 }
 
-/** Sending a part of a larger memory, such as Node's pool of small buffers, would send all of it. */
+/** Sending a part of a larger memory, such as Node's pool of small buffers, would send all of it; shared memory is not sent. */
 function compact(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
+  const { buffer } = bytes
+  const isWhole = buffer instanceof SharedArrayBuffer || bytes.byteLength === buffer.byteLength
+  return isWhole ? bytes : new Uint8Array(bytes)
 }
