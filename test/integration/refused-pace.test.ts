@@ -191,7 +191,8 @@ describe('While Entra refuses an application, it is asked at most every 30 s', (
       expect((await bench.until(answer)).status).toBe(200)
     }
     await bench.until(agent.agent.idle())
-    expectDistance(requests, 1)
+    // The first secret and the last; those between may be replaced before their turn comes.
+    expectDistance(requests, 0)
   })
 })
 
