@@ -89,8 +89,8 @@ function openWatch(parts: {
 function createMovableClock(): Clock & { pass(ms: number): void } {
   let passedMs = 0
   return {
+    ...systemClock,
     now: () => systemClock.now() + passedMs,
-    sleep: (ms, signal) => systemClock.sleep(ms, signal),
     pass: (ms) => {
       passedMs += ms
     },

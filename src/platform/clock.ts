@@ -3,6 +3,8 @@ export interface Clock {
   now(): number
   /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /** Calls `ring` after `ms`, unless what it returns is called first: the cheap way for waits that rarely last. */
+  alarm(ms: number, ring: () => void): () => void
 }
 
 /** Node's timers hold 31 bits; a longer sleep is cut into pieces. */
@@ -15,6 +17,15 @@ export const systemClock: Clock = {
       await timer(Math.min(left, LONGEST_TIMER_MS), signal)
     }
     signal?.throwIfAborted()
+  },
+  alarm(ms, ring) {
+    let handle: NodeJS.Timeout
+    const set = (left: number) => {
+      const next = Math.min(left, LONGEST_TIMER_MS)
+      handle = globalThis.setTimeout(() => (left > next ? set(left - next) : ring()), next)
+    }
+    set(ms)
+    return () => globalThis.clearTimeout(handle)
   },
 }
 
@@ -38,7 +49,7 @@ function timer(ms: number, signal: AbortSignal | undefined): Promise<void> {
 
 /** A clock that runs beside another one by an offset in milliseconds that may change. */
 export function offsetClock(base: Clock, offsetMs: () => number): Clock {
-  return { now: () => base.now() + offsetMs(), sleep: (ms, signal) => base.sleep(ms, signal) }
+  return { ...base, now: () => base.now() + offsetMs() }
 }
 
 export const SECOND_MS = 1_000

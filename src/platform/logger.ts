@@ -1,4 +1,5 @@
-import { type Logger, pino, stdTimeFunctions } from 'pino'
+import { type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino'
+import { censor } from './censor.ts'
 
 export type { Logger } from 'pino'
 
@@ -10,17 +11,6 @@ export type LogFormat = 'json' | 'pretty'
 export interface LogDestination {
   write(line: string): void
 }
-
-/** A second net under the Secret type: what these names hold is never written. */
-const REDACTED = [
-  'authorization',
-  'password',
-  'secret',
-  'clientSecret',
-  'token',
-  'accessToken',
-  'value',
-]
 
 export interface LoggerOptions {
   level: LogLevel
@@ -34,11 +24,8 @@ export function createLogger(options: LoggerOptions): Logger {
       level: options.level,
       base: null,
       timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: {
-        paths: REDACTED.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
-        censor: '[secret]',
-      },
+      formatters: { level: (label) => ({ level: label }), log: censor },
+      serializers: { err: (error: Error) => censor(stdSerializers.err(error)) },
     },
     options.destination,
   )

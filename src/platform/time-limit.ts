@@ -23,28 +23,23 @@ export interface TimeLimitOptions {
 export function createTimeLimit(options: TimeLimitOptions): TimeLimit {
   const { clock, ms, reason, signal: outer } = options
   const limit = new AbortController()
-  const done = new AbortController()
   let isOver = false
 
   const follow = () => limit.abort(outer?.reason)
   if (outer?.aborted) follow()
   else outer?.addEventListener('abort', follow, { once: true })
-  clock.sleep(ms, done.signal).then(
-    () => {
-      if (limit.signal.aborted) return
-      isOver = true
-      limit.abort(reason())
-    },
-    () => {},
-  )
+  const end = clock.alarm(ms, () => {
+    if (limit.signal.aborted) return
+    isOver = true
+    limit.abort(reason())
+  })
 
   return {
     signal: limit.signal,
     passed: () => isOver,
     [Symbol.dispose]() {
       outer?.removeEventListener('abort', follow)
-      // Any reason will do; without one, Node makes an exception with a stack.
-      done.abort('disposed')
+      end()
     },
   }
 }

@@ -55,6 +55,18 @@ export function createFakeClock(start = FAKE_NOW): FakeClock {
         for (const watcher of watchers) watcher()
       })
     },
+    alarm(ms, ring) {
+      const sleeper: Sleeper = {
+        wakeAt: now + ms,
+        wake() {
+          sleepers.delete(sleeper)
+          ring()
+        },
+      }
+      sleepers.add(sleeper)
+      for (const watcher of watchers) watcher()
+      return () => sleepers.delete(sleeper)
+    },
     async advance(ms) {
       const end = now + ms
       for (;;) {

@@ -35,14 +35,15 @@ export function createMovableClock(startOffsetMs = 0): MovableClock {
   let offsetMs = startOffsetMs
   let passedMs = 0
   const monotonicMs = () => performance.now() + passedMs
-  /** Of each sleeper: when it is due, in time that passes. */
-  const sleepers = new Map<AbortController, { dueAt: number; ms: number }>()
+  /** Of each sleeper, by what wakes it: when it is due, in time that passes. */
+  const sleepers = new Map<() => void, { dueAt: number; ms: number }>()
 
   return {
     now: () => systemClock.now() + offsetMs,
     async sleep(ms, signal) {
       const woken = new AbortController()
-      sleepers.set(woken, { dueAt: monotonicMs() + ms, ms })
+      const wake = () => woken.abort()
+      sleepers.set(wake, { dueAt: monotonicMs() + ms, ms })
       const either = signal ? AbortSignal.any([signal, woken.signal]) : woken.signal
       try {
         await systemClock.sleep(ms, either)
@@ -50,13 +51,26 @@ export function createMovableClock(startOffsetMs = 0): MovableClock {
         signal?.throwIfAborted()
         if (!woken.signal.aborted) throw error
       } finally {
-        sleepers.delete(woken)
+        sleepers.delete(wake)
       }
+    },
+    alarm(ms, ring) {
+      const end = () => {
+        sleepers.delete(wake)
+        cancel()
+      }
+      const wake = () => {
+        end()
+        ring()
+      }
+      const cancel = systemClock.alarm(ms, wake)
+      sleepers.set(wake, { dueAt: monotonicMs() + ms, ms })
+      return end
     },
     pass(ms) {
       offsetMs += ms
       passedMs += ms
-      for (const [woken, { dueAt }] of sleepers) if (dueAt <= monotonicMs()) woken.abort()
+      for (const [wake, { dueAt }] of sleepers) if (dueAt <= monotonicMs()) wake()
     },
     set(byMs) {
       offsetMs += byMs

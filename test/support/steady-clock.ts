@@ -7,5 +7,6 @@ export function steadyClock(clock: MovableClock): Clock {
   return {
     now: () => Math.round(startedAt + clock.monotonicMs()),
     sleep: (ms, signal) => clock.sleep(ms, signal),
+    alarm: (ms, ring) => clock.alarm(ms, ring),
   }
 }

@@ -51,7 +51,14 @@ export function messageIdOf(id: string, senderAddress: string): string {
   return `<${id}@${senderAddress.slice(senderAddress.lastIndexOf('@') + 1)}>`
 }
 
+let composer: ReturnType<typeof importComposer> | undefined
+
 function loadComposer() {
+  composer ??= importComposer()
+  return composer
+}
+
+function importComposer() {
   return Promise.all([
     import('nodemailer/lib/mail-composer'),
     import('nodemailer/lib/base64'),

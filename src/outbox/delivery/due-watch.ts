@@ -62,7 +62,7 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
   let isStarted = false
   let isBusy = false
   let isAgain = false
-  let alarm: AbortController | undefined
+  let alarm = () => {}
   let lastNow = clock.now()
   let lastSteady = monotonicMs()
 
@@ -215,7 +215,7 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
 
   async function run(): Promise<void> {
     isBusy = true
-    alarm?.abort('replaced')
+    alarm()
     do {
       isAgain = false
       try {
@@ -234,19 +234,16 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
     if (hasMail()) setAlarm(sleepMs())
   }
 
-  signal.addEventListener('abort', () => alarm?.abort('stopping'), { once: true })
+  signal.addEventListener('abort', () => alarm(), { once: true })
 
   function setAlarm(ms: number): void {
-    alarm?.abort('replaced')
-    if (signal.aborted) return
-    const own = new AbortController()
-    alarm = own
-    clock.sleep(ms, own.signal).then(look, () => {})
+    alarm()
+    if (!signal.aborted) alarm = clock.alarm(ms, look)
   }
 
   function look(): void {
     if (!isStarted || signal.aborted) {
-      alarm?.abort('stopping')
+      alarm()
       return
     }
     if (isBusy) isAgain = true

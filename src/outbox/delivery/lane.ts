@@ -136,7 +136,7 @@ export function createLane(deps: LaneDeps): Lane {
   let isAgain = false
   let isStopping = false
   let isDayUsedUp = false
-  let timer: AbortController | undefined
+  let alarm = () => {}
 
   function onStoreFailure(error: unknown): void {
     if (isStopping) return
@@ -145,11 +145,8 @@ export function createLane(deps: LaneDeps): Lane {
   }
 
   function wakeIn(ms: number): void {
-    timer?.abort('replaced')
-    if (!Number.isFinite(ms)) return
-    const own = new AbortController()
-    timer = own
-    clock.sleep(Math.max(1, ms), own.signal).then(kick, () => {})
+    alarm()
+    if (Number.isFinite(ms)) alarm = clock.alarm(Math.max(1, ms), kick)
   }
 
   function kick(): void {
@@ -176,7 +173,7 @@ export function createLane(deps: LaneDeps): Lane {
 
   /** Begins what may begin now, and sets the alarm for what may not. */
   async function dispatch(): Promise<void> {
-    timer?.abort('replaced')
+    alarm()
     while (!isStopping && active < concurrency.limit()) {
       const now = monotonicMs()
       if (storeTroubleUntil > now) return wakeIn(storeTroubleUntil - now)
@@ -383,7 +380,7 @@ export function createLane(deps: LaneDeps): Lane {
       !isDispatching && !isAgain && active === 0 && settling.underWay === 0 && !claims.isBusy,
     async stop() {
       isStopping = true
-      timer?.abort('stopping')
+      alarm()
       while (active > 0 || isDispatching || claims.isBusy) await tasks.nextPulse()
       claims.clear()
       while (settling.underWay > 0 && !signal.aborted) await tasks.nextPulse()

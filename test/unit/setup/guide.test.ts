@@ -27,8 +27,8 @@ async function startBench(
 ): Promise<Bench> {
   let offsetMs = 0
   const clock: Clock = {
+    ...systemClock,
     now: () => systemClock.now() + offsetMs,
-    sleep: (ms, signal) => systemClock.sleep(ms, signal),
   }
   const running = await startAgent({ clock })
   const { tenant } = running
