@@ -13,7 +13,7 @@ export interface ChunkPool {
 }
 
 /** Kept for the next message; a burst of more at once uses new memory. */
-const MOST_KEPT = 8
+const MOST_KEPT = 16
 
 export function createChunkPool(): ChunkPool {
   const free: Uint8Array[] = []

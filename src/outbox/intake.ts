@@ -19,43 +19,65 @@ export interface IntakeDeps {
   onAccepted: (profileId: string) => void
 }
 
-/** A body of so many bytes goes over in shared memory, a smaller one as a copy. */
-const SHARED_BYTES = 32 * 1024
+/** A message of more bytes is gathered in shared memory; a smaller one stays in the pieces that came. */
+const SMALL_BYTES = 32 * 1024
+/** Many small pieces become one: none holds the memory of a large read. */
+const MOST_PIECES = 64
 
-/** Keeps at most a chunk and what was just written in memory; a message of one chunk touches the disk with its commit alone. */
+/**
+ * Gathers a chunk while the one before is being stored. Bytes are copied as they come: the pieces that a socket gives are
+ * collected cheaply when they die young. A message of one chunk touches the disk with its commit alone.
+ */
 export function createIntake(deps: IntakeDeps): Intake {
   const { store } = deps
   const id = newId()
-  let pending: Uint8Array[] = []
-  let pendingBytes = 0
+  let small: Uint8Array[] = []
+  let memory: Uint8Array | undefined
+  /** Bytes in `memory`. */
+  let filled = 0
   let sizeBytes = 0
   let chunks = 0
+  let storing: Promise<void> | undefined
   let isAccepted = false
 
-  /** Moves the first `bytes` of what is pending to `memory`. */
-  function cut(memory: Uint8Array, bytes: number): void {
-    let filled = 0
-    let used = 0
-    for (const piece of pending) {
-      const part = piece.subarray(0, bytes - filled)
-      memory.set(part, filled)
-      filled += part.length
-      if (part.length < piece.length) {
-        pending[used] = piece.subarray(part.length)
-        break
-      }
-      used++
-    }
-    pending.splice(0, used)
-    pendingBytes -= bytes
+  /** Resolves when the chunk before is stored, and begins with this one. */
+  async function hand(full: Uint8Array, bytes: number): Promise<void> {
+    await storing
+    storing = append(full, bytes)
+    // Told to whoever waits next.
+    storing.catch(() => {})
   }
 
-  async function append(bytes: number): Promise<void> {
-    const memory = deps.memory.take()
-    cut(memory, bytes)
-    await store.appendChunk(id, chunks++, memory.subarray(0, bytes))
+  async function append(full: Uint8Array, bytes: number): Promise<void> {
+    await store.appendChunk(id, chunks++, full.subarray(0, bytes))
     // After a failure it is not known who still reads it.
-    deps.memory.give(memory)
+    deps.memory.give(full)
+  }
+
+  /** What fits into the chunk; the rest. */
+  function fill(into: Uint8Array, piece: Uint8Array): Uint8Array {
+    const part = piece.subarray(0, CHUNK_BYTES - filled)
+    into.set(part, filled)
+    filled += part.length
+    return piece.subarray(part.length)
+  }
+
+  function gather(): Uint8Array {
+    const gathered = deps.memory.take()
+    for (const piece of small) fill(gathered, piece)
+    small = []
+    return gathered
+  }
+
+  /** Only when more has come is a chunk handed over: the last one goes with the commit. */
+  async function overflow(full: Uint8Array, piece: Uint8Array): Promise<void> {
+    let into = full
+    for (let rest = piece; rest.length > 0; rest = fill(into, rest)) {
+      await hand(into, filled)
+      into = deps.memory.take()
+      memory = into
+      filled = 0
+    }
   }
 
   return {
@@ -63,31 +85,43 @@ export function createIntake(deps: IntakeDeps): Intake {
     get sizeBytes() {
       return sizeBytes
     },
-    async write(chunk) {
-      pending.push(chunk)
-      pendingBytes += chunk.length
-      sizeBytes += chunk.length
-      // Only when more has come: the last chunk goes with the commit.
-      while (pendingBytes > CHUNK_BYTES) await append(CHUNK_BYTES)
+    get hasCopied() {
+      return small.length === 0 && sizeBytes > 0
+    },
+    write(piece) {
+      sizeBytes += piece.length
+      if (memory === undefined && sizeBytes <= SMALL_BYTES) {
+        small.push(piece)
+        if (small.length > MOST_PIECES) small = [joined(small)]
+        return undefined
+      }
+      memory ??= gather()
+      const rest = fill(memory, piece)
+      return rest.length === 0 ? undefined : overflow(memory, rest)
     },
     async commit(draft) {
       if (sizeBytes === 0) throw messageEmpty()
-      if (chunks > 0 && pendingBytes > 0) await append(pendingBytes)
-      const bytes = pendingBytes
-      const memory = chunks === 0 && bytes >= SHARED_BYTES ? deps.memory.take() : undefined
-      if (memory !== undefined) cut(memory, bytes)
-      const body = chunks > 0 ? null : (memory?.subarray(0, bytes) ?? joined(pending))
+      if (chunks > 0 && memory !== undefined) {
+        await hand(memory, filled)
+        memory = undefined
+        await storing
+      }
+      const last = memory?.subarray(0, filled) ?? joined(small)
+      const body = chunks > 0 ? null : last
       const accepted = await acceptDraft(deps, { id, draft, sizeBytes, body })
       if (memory !== undefined) deps.memory.give(memory)
+      memory = undefined
       isAccepted = true
-      pending = []
+      small = []
       if (accepted.duplicate && chunks > 0) await store.abortIntake(id)
       return accepted
     },
     async abort() {
       if (isAccepted) return
-      pending = []
-      pendingBytes = 0
+      small = []
+      if (memory !== undefined) deps.memory.give(memory)
+      memory = undefined
+      await storing?.catch(() => {})
       if (chunks > 0) await store.abortIntake(id)
     },
   }

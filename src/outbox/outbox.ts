@@ -16,11 +16,13 @@ export interface Intake {
   readonly id: string
   /** Bytes written so far. */
   readonly sizeBytes: number
+  /** Whether what was written has been copied, as of a large message: else its memory is still read. */
+  readonly hasCopied: boolean
   /**
-   * Keeps the bytes, which the caller must not change afterwards, and resolves when more may come. One call at a time.
-   * Rejects with disk_full, database_locked, storage_failed; then only `abort` makes sense.
+   * Keeps the bytes, which the caller must not change afterwards. A promise: more may come when it resolves. It rejects
+   * with disk_full, database_locked, storage_failed; then only `abort` makes sense.
    */
-  write(chunk: Uint8Array): Promise<void>
+  write(piece: Uint8Array): Promise<void> | undefined
   /** Resolves after the durable commit. Throws message_empty, idempotency_key_reused and what `write` throws. */
   commit(draft: Draft): Promise<Accepted>
   /** Forgets everything that was written. Does nothing after a commit. */

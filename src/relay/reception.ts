@@ -24,6 +24,8 @@ export interface Reception {
   /** Why it will be refused, as far as that is known already. */
   readonly refusal: Reply | undefined
   readonly sizeBytes: number
+  /** Whether what was written last has been copied. */
+  readonly hasCopied: boolean
 }
 
 export interface ReceptionDeps {
@@ -36,8 +38,7 @@ export interface ReceptionDeps {
   limitBytes: number
 }
 
-/** Handed to the outbox together: fewer waits. Many small pieces become one: none holds the memory of a large read. */
-const BLOCK_BYTES = 64 * 1024
+/** Many small pieces of a header section become one: none holds the memory of a large read. */
 const MOST_PIECES = 64
 const EMPTY_LINE = '\r\n\r\n'
 
@@ -95,15 +96,16 @@ export function createReception(deps: ReceptionDeps): Reception {
   }
 
   /** `headBytes`: how much of the pieces is the header section. */
-  function begin(headBytes: number): void {
+  function begin(headBytes: number): Promise<void> | undefined {
     try {
-      planWith(headBytes)
+      return planWith(headBytes)
     } catch (error) {
       fail(error)
+      return undefined
     }
   }
 
-  function planWith(headBytes: number): void {
+  function planWith(headBytes: number): Promise<void> | undefined {
     const all = takeAll()
     intake = outbox.intake()
     const head = all.toString('latin1', 0, headBytes)
@@ -111,7 +113,7 @@ export function createReception(deps: ReceptionDeps): Reception {
     const planned = planHead(head, { ...deps.submitter, id: intake.id, date })
     if ('code' in planned) {
       refuse(planned)
-      return
+      return undefined
     }
     plan = planned
     hasUtf8Head = isBeyondAscii(planned.head ?? head)
@@ -122,31 +124,32 @@ export function createReception(deps: ReceptionDeps): Reception {
       recipients: deps.envelope.recipients.map(({ address }) => address),
       date,
     })
-    push(Buffer.from(received + planned.added + (planned.head ?? ''), 'latin1'))
-    push(planned.head === null ? all : all.subarray(headBytes))
+    const start = Buffer.from(received + planned.added + (planned.head ?? ''), 'latin1')
+    return store(intake, [start, planned.head === null ? all : all.subarray(headBytes)])
   }
 
-  function store(): Promise<void> {
-    const block = pieces
-    pieces = []
-    pieceBytes = 0
-    storing = writeAll(block).catch(fail)
-    return storing
+  function store(into: Intake, parts: readonly Buffer[]): Promise<void> | undefined {
+    for (const [index, part] of parts.entries()) {
+      const wait = into.write(part)
+      if (wait === undefined) continue
+      storing = storeRest(into, wait, parts.slice(index + 1)).catch(fail)
+      return storing
+    }
+    return undefined
   }
 
-  async function writeAll(block: readonly Buffer[]): Promise<void> {
-    for (const piece of block) await intake?.write(piece)
+  async function storeRest(into: Intake, before: Promise<void>, parts: readonly Buffer[]) {
+    await before
+    for (const part of parts) await into.write(part)
   }
 
-  function lookForHead(content: Buffer): void {
+  function lookForHead(content: Buffer): Promise<void> | undefined {
     const before = sizeBytes - content.length
     const at = (tail + content.toString('latin1')).indexOf(EMPTY_LINE)
-    if (at >= 0) {
-      begin(before + at - tail.length + 2)
-      return
-    }
+    if (at >= 0) return begin(before + at - tail.length + 2)
     tail = (tail + content.toString('latin1', Math.max(0, content.length - 3))).slice(-3)
     if (sizeBytes > LONGEST_HEAD_BYTES) refuse(HEAD_TOO_LONG)
+    return undefined
   }
 
   return {
@@ -157,9 +160,9 @@ export function createReception(deps: ReceptionDeps): Reception {
         refuse(tooLarge(limitBytes))
         return undefined
       }
+      if (intake !== undefined && plan !== undefined) return store(intake, [content])
       push(content)
-      if (plan === undefined) lookForHead(content)
-      return plan !== undefined && pieceBytes >= BLOCK_BYTES ? store() : undefined
+      return lookForHead(content)
     },
 
     async finish(flaw) {
@@ -167,8 +170,7 @@ export function createReception(deps: ReceptionDeps): Reception {
       // The final dot may come with bytes that are still being kept.
       await storing
       if (flaw !== null) refuse(FLAWS[flaw])
-      if (refusal === undefined && plan === undefined) begin(pieceBytes)
-      if (refusal === undefined && pieceBytes > 0) await store()
+      if (refusal === undefined && plan === undefined) await begin(pieceBytes)
       if (refusal !== undefined || intake === undefined || plan === undefined) {
         return refusal ?? replyOf(undefined)
       }
@@ -190,6 +192,9 @@ export function createReception(deps: ReceptionDeps): Reception {
     },
     get sizeBytes() {
       return sizeBytes
+    },
+    get hasCopied() {
+      return plan !== undefined && intake?.hasCopied === true
     },
   }
 }

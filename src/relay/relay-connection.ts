@@ -296,6 +296,9 @@ export class RelayConnection extends SMTPConnection {
     this.#dataMs = 0
     parser.receive({
       write: (content) => this.#take(reception, content),
+      get hasCopied() {
+        return reception.hasCopied
+      },
       end: (flaw) => void this.#finish(parser, reception, flaw),
     })
     return undefined

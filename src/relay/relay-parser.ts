@@ -5,6 +5,8 @@ import { createDotDecoder, type DotDecoder, type Flaw } from './message/index.ts
 export interface DataSink {
   /** A promise: more may come when it resolves. It never rejects. */
   write(content: Buffer): Promise<void> | undefined
+  /** Whether what was written last has been copied: nobody reads its memory any more. */
+  readonly hasCopied: boolean
   /** The final dot has come; nothing more is parsed before `resume`. */
   end(flaw: Flaw | null): void
 }
@@ -47,12 +49,23 @@ export class RelayParser extends SMTPStream {
       this.#decoder = undefined
       this.#sink = undefined
       sink.end(decoder.flaw)
-    } else if (wait === undefined) done()
-    else wait.then(() => done(), done)
+    } else if (wait === undefined) {
+      if (sink.hasCopied) free(chunk)
+      done()
+    } else wait.then(() => done(), done)
   }
 
   /** A command without its line end is none: the connection broke off in the middle of it. */
   override _flushData(): void {
     this._remainder = ''
   }
+}
+
+/**
+ * Gives the memory of a read back at once. It lies outside V8's heap, where a large message leaves so little garbage that
+ * V8 notices only when it has to collect everything, which costs more than all the rest of taking the message in.
+ */
+function free(chunk: Buffer): void {
+  const { buffer } = chunk
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === chunk.byteLength) buffer.transfer(0)
 }

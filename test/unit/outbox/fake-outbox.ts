@@ -130,6 +130,7 @@ export function createFakeOutbox(): FakeOutbox {
       intakes.push(record)
       return {
         id,
+        hasCopied: false,
         get sizeBytes() {
           return record.sizeBytes
         },

@@ -67,6 +67,7 @@ export function createFakeOutbox(options: { keepsBodies?: boolean } = {}): FakeO
       }
       return {
         id,
+        hasCopied: false,
         get sizeBytes() {
           return sizeBytes
         },
