@@ -44,12 +44,11 @@ export function createDotDecoder(): DotDecoder {
       for (let at = 0; at < length; at++) {
         let byte = chunk[at] ?? NUL
         if (state === TEXT && byte > CR) {
-          // By far the most bytes.
+          // By far the most bytes. One read beyond the end would make V8 expect more of them, and each three times slower.
           const start = at
-          while (byte > CR) {
-            at++
-            byte = chunk[at] ?? NUL
-          }
+          do at++
+          while (at < length && (chunk[at] ?? NUL) > CR)
+          byte = at < length ? (chunk[at] ?? NUL) : NUL
           if (written !== start) chunk.copyWithin(written, start, at)
           written += at - start
           if (at === length) break
