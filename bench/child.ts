@@ -8,8 +8,11 @@ import { Value } from 'typebox/value'
 
 export const ROOT = fileURLToPath(new URL('../', import.meta.url))
 
-/** As the container image sets them. */
-const NODE_OPTIONS = optionsOfImage()
+/** As the container image sets them, for every server process. */
+const IMAGE = {
+  NODE_OPTIONS: ofImage(/NODE_OPTIONS="([^"]+)"/),
+  MALLOC_ARENA_MAX: ofImage(/MALLOC_ARENA_MAX=(\d+)/),
+}
 
 export interface Child extends AsyncDisposable {
   readonly pid: number
@@ -31,7 +34,7 @@ export function startChild(
   const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
-    env: { PATH, HOME, TMPDIR, NODE_OPTIONS, ...environment },
+    env: { PATH, HOME, TMPDIR, ...IMAGE, ...environment },
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const { pid } = child
@@ -83,10 +86,10 @@ export function startChild(
 /** What every server process here prints when it listens; the agent's log line has it too. */
 export const Listening = Type.Object({ url: Type.String() })
 
-function optionsOfImage(): string {
-  const [, options] = /NODE_OPTIONS="([^"]+)"/.exec(readFileSync(`${ROOT}Dockerfile`, 'utf8')) ?? []
-  if (options === undefined) throw new Error('the Dockerfile sets no NODE_OPTIONS')
-  return options
+function ofImage(setting: RegExp): string {
+  const [, value] = setting.exec(readFileSync(`${ROOT}Dockerfile`, 'utf8')) ?? []
+  if (value === undefined) throw new Error(`the Dockerfile does not set ${setting}`)
+  return value
 }
 
 function parse(text: string): unknown {

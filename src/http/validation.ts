@@ -11,10 +11,17 @@ import { findProblems } from './field-problems.ts'
  */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   let validator: Validator | undefined
+  let noQuery: object | undefined
+  const read = (given: unknown) => {
+    if (httpPart !== 'querystring') return given
+    if (!isEmpty(given)) return readQuery(schema, given)
+    noQuery ??= Object(readQuery(schema, {}))
+    return { ...noQuery }
+  }
   return (given) => {
     // At the first request: most routes of an agent are never asked.
     validator ??= Compile(schema)
-    const value = httpPart === 'querystring' ? readQuery(schema, given) : given
+    const value = read(given)
     if (validator.Check(value)) return { value }
     const part = PART_NAMES[httpPart ?? ''] ?? 'The input'
     return { error: inputInvalid(part, findProblems(schema, value, part)) }
@@ -23,6 +30,10 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
 
 function readQuery(schema: TSchema, given: unknown): unknown {
   return Value.Default(schema, Value.Convert(schema, given))
+}
+
+function isEmpty(given: unknown): boolean {
+  return Object.keys(Object(given)).length === 0
 }
 
 const PART_NAMES: Readonly<Record<string, string>> = {
