@@ -22,5 +22,5 @@ export {
   type StorageOptions,
 } from './open.ts'
 export { writePrivateFile } from './private-file.ts'
-export { storageError } from './sqlite.ts'
+export { type Statement, statementOf, storageError } from './sqlite.ts'
 export type { Tables } from './tables.ts'

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os'
 import Sqlite from 'better-sqlite3'
-import { Kysely, SqliteDialect } from 'kysely'
+import { type CompiledQuery, Kysely, SqliteDialect } from 'kysely'
 import { codeOf, PosternError } from '../platform/errors.ts'
 import type { Tables } from './tables.ts'
 import type { WriteGate } from './write-gate.ts'
@@ -38,7 +38,7 @@ export function createQueryBuilder(
 ): Kysely<Tables> {
   const prepared = new Map<string, Wrapped>()
   const ofTransaction = boundaries(sqlite, gate)
-  return new Kysely<Tables>({
+  const db = new Kysely<Tables>({
     dialect: new SqliteDialect({
       database: {
         prepare(sql) {
@@ -56,16 +56,41 @@ export function createQueryBuilder(
       },
     }),
   })
+  connections.set(db, { sqlite, gate })
+  return db
+}
+
+const connections = new WeakMap<Kysely<Tables>, { sqlite: Sqlite.Database; gate: WriteGate }>()
+
+/** Runs a query; the rows that it returns. */
+export type Statement<Row> = (parameters: readonly unknown[]) => readonly Row[]
+
+/**
+ * A compiled query on the connection of `db`, without what Kysely does around each execution, which costs more than a
+ * small statement itself. It belongs to the transaction that is open there, if any.
+ */
+export function statementOf<Row>(db: Kysely<Tables>, query: CompiledQuery<Row>): Statement<Row> {
+  const connection = connections.get(db)
+  if (connection === undefined) throw new Error('not the database itself, or of another storage')
+  const { sqlite, gate } = connection
+  let statement: Wrapped<Row> | undefined
+  return (parameters) => {
+    // At its first use: the file may not be ready before.
+    statement ??= wrap<Row>(query.sql, sqlite, gate)
+    if (statement.reader) return statement.all(parameters)
+    statement.run(parameters)
+    return []
+  }
 }
 
 const MOST_PREPARED = 500
 const OPEN_GATE: WriteGate = { enter() {}, leave() {} }
 
-interface Wrapped {
+interface Wrapped<Row = unknown> {
   readonly reader: boolean
-  all(parameters: readonly unknown[]): unknown[]
+  all(parameters: readonly unknown[]): Row[]
   run(parameters: readonly unknown[]): Sqlite.RunResult
-  iterate(parameters: readonly unknown[]): IterableIterator<unknown>
+  iterate(parameters: readonly unknown[]): IterableIterator<Row>
 }
 
 /**
@@ -114,8 +139,8 @@ function rollBack(sqlite: Sqlite.Database): Sqlite.RunResult {
   return { changes: 0, lastInsertRowid: 0 }
 }
 
-function wrap(sql: string, sqlite: Sqlite.Database, gate: WriteGate): Wrapped {
-  const statement = guard(() => sqlite.prepare<unknown[]>(sql))
+function wrap<Row>(sql: string, sqlite: Sqlite.Database, gate: WriteGate): Wrapped<Row> {
+  const statement = guard(() => sqlite.prepare<unknown[], Row>(sql))
   const inTurn = <Result>(call: () => Result): Result => {
     if (statement.readonly || sqlite.inTransaction) return guard(call)
     gate.enter()

@@ -1,6 +1,6 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import { PosternError } from '../../platform/errors.ts'
-import type { Tables } from '../../storage/index.ts'
+import { statementOf, type Tables } from '../../storage/index.ts'
 import type { Accepted } from '../message.ts'
 import type { NewMessage } from '../outbox-store.ts'
 import type { Bodies } from './bodies.ts'
@@ -20,7 +20,7 @@ export type AcceptMessage = (
 export function createAccept(deps: { db: Kysely<Tables>; bodies: Bodies }): AcceptMessage {
   const { db, bodies } = deps
 
-  const known = prepare({ client: textMarker('client'), key: textMarker('key') }, (value) =>
+  const known = prepare(db, { client: textMarker('client'), key: textMarker('key') }, (value) =>
     db
       .selectFrom('idempotency_key')
       .select(['fingerprint', 'message_id', 'accepted_at'])
@@ -28,7 +28,7 @@ export function createAccept(deps: { db: Kysely<Tables>; bodies: Bodies }): Acce
       .where('key', '=', value.key),
   )
   const insertMessage = createInsertMessage(db)
-  const insertRecipient = prepare(RECIPIENT, (value) =>
+  const insertRecipient = prepare(db, RECIPIENT, (value) =>
     db.insertInto('message_recipient').values({
       ...value,
       state: 'waiting',
@@ -41,8 +41,7 @@ export function createAccept(deps: { db: Kysely<Tables>; bodies: Bodies }): Acce
   return async (executor, effects, message, body) => {
     const { id, acceptedAt, sizeBytes, draft } = message
     const { client, idempotency } = draft
-    const [former] =
-      idempotency === null ? [] : await known(executor, { client, key: idempotency.key })
+    const [former] = idempotency === null ? [] : known({ client, key: idempotency.key })
     if (former !== undefined && former.fingerprint !== idempotency?.fingerprint) {
       return new Refusal(keyReused())
     }
@@ -52,16 +51,16 @@ export function createAccept(deps: { db: Kysely<Tables>; bodies: Bodies }): Acce
       if (taken instanceof Refusal) return taken
       if (!duplicate) await insert(taken)
     } else if (!duplicate) {
-      await insert(await bodies.insert(executor, body))
+      await insert(bodies.insert(body))
     }
     if (duplicate) return { id: former.message_id, acceptedAt: former.accepted_at, duplicate }
     return { id, acceptedAt, duplicate }
 
     async function insert(number: number): Promise<void> {
-      const seq = await insertMessage(executor, message, number)
+      const seq = insertMessage(message, number)
       effects.added(seq)
       for (const [position, { address, notify, orcpt }] of draft.envelope.recipients.entries()) {
-        await insertRecipient(executor, {
+        insertRecipient({
           message: seq,
           position,
           address,
@@ -104,10 +103,9 @@ function createInsertMessage(db: Kysely<Tables>) {
     .values(row)
     .returning('seq')
     .compile()
-  return async (executor: Kysely<Tables>, message: NewMessage, body: number): Promise<number> => {
-    const parameters = Object.values(toNewRow(message, body))
-    const query: CompiledQuery<{ seq: number }> = { ...compiled, parameters }
-    const [inserted] = (await executor.executeQuery(query)).rows
+  const run = statementOf(db, compiled)
+  return (message: NewMessage, body: number): number => {
+    const [inserted] = run(Object.values(toNewRow(message, body)))
     if (inserted === undefined) throw new Error('the message has no number')
     return inserted.seq
   }

@@ -13,7 +13,7 @@ export interface Bodies {
   append(intakeId: string, index: number, data: Uint8Array): Promise<void>
   abort(intakeId: string): Promise<void>
   /** Stores a body that is here as a whole; its number. */
-  insert(executor: Executor, body: Uint8Array): Promise<number>
+  insert(body: Uint8Array): number
   /** Takes over what was appended; its number. */
   take(
     executor: Executor,
@@ -41,10 +41,11 @@ export function createBodies(deps: { db: Kysely<Tables>; group: GroupCommit }): 
   const { db, group } = deps
   let sweeping: Promise<void> | undefined
 
-  const insertChunk = prepare(CHUNK, (value) =>
+  const insertChunk = prepare(db, CHUNK, (value) =>
     db.insertInto('message_chunk').values(value).returning('number'),
   )
   const grow = prepare(
+    db,
     { id: textMarker('id'), index: numberMarker(0), next: numberMarker(1), by: numberMarker(2) },
     (value) =>
       db
@@ -58,22 +59,22 @@ export function createBodies(deps: { db: Kysely<Tables>; group: GroupCommit }): 
         .where('discarded', '=', 0)
         .returning('body'),
   )
-  const firstChunk = prepare({ number: numberMarker(0) }, (value) =>
+  const firstChunk = prepare(db, { number: numberMarker(0) }, (value) =>
     db.selectFrom('message_chunk').select('data').where('number', '=', value.number),
   )
-  const furtherChunk = prepare({ first: numberMarker(0), position: numberMarker(1) }, (value) =>
+  const furtherChunk = prepare(db, { first: numberMarker(0), position: numberMarker(1) }, (value) =>
     db
       .selectFrom('message_chunk')
       .select('data')
       .where('first', '=', value.first)
       .where('position', '=', value.position),
   )
-  const deleteChunk = prepare({ number: numberMarker(0) }, (value) =>
+  const deleteChunk = prepare(db, { number: numberMarker(0) }, (value) =>
     db.deleteFrom('message_chunk').where('number', '=', value.number),
   )
 
-  async function insertFirst(executor: Executor, data: Uint8Array): Promise<number> {
-    const [row] = await insertChunk(executor, { first: null, position: 0, data })
+  function insertFirst(data: Uint8Array): number {
+    const [row] = insertChunk({ first: null, position: 0, data })
     if (row === undefined) throw new Error('the chunk has no number')
     return row.number
   }
@@ -98,7 +99,7 @@ export function createBodies(deps: { db: Kysely<Tables>; group: GroupCommit }): 
       .where('number', 'in', last)
       .executeTakeFirst()
     if (Number(numDeletedRows) === SWEPT_CHUNKS) return true
-    await deleteChunk(transaction, { number: intake.body })
+    deleteChunk({ number: intake.body })
     await transaction.deleteFrom('intake').where('id', '=', intake.id).execute()
     return true
   }
@@ -109,7 +110,7 @@ export function createBodies(deps: { db: Kysely<Tables>; group: GroupCommit }): 
         bytes: data.byteLength,
         async run(transaction) {
           if (index === 0) {
-            const body = await insertFirst(transaction, data)
+            const body = insertFirst(data)
             const intake = { id: intakeId, body, chunks: 1, size_bytes: data.byteLength }
             await transaction
               .insertInto('intake')
@@ -117,14 +118,14 @@ export function createBodies(deps: { db: Kysely<Tables>; group: GroupCommit }): 
               .execute()
             return
           }
-          const [intake] = await grow(transaction, {
+          const [intake] = grow({
             id: intakeId,
             index,
             next: index + 1,
             by: data.byteLength,
           })
           if (intake === undefined) return new Refusal(incomplete())
-          await insertChunk(transaction, { first: intake.body, position: index, data })
+          insertChunk({ first: intake.body, position: index, data })
           return
         },
       }),
@@ -142,12 +143,12 @@ export function createBodies(deps: { db: Kysely<Tables>; group: GroupCommit }): 
       await bodies.sweep()
     },
 
-    async insert(executor, body) {
-      const number = await insertFirst(executor, body.subarray(0, CHUNK_BYTES))
+    insert(body) {
+      const number = insertFirst(body.subarray(0, CHUNK_BYTES))
       for (let position = 1; position * CHUNK_BYTES < body.byteLength; position++) {
         const start = position * CHUNK_BYTES
         const data = body.subarray(start, start + CHUNK_BYTES)
-        await insertChunk(executor, { first: number, position, data })
+        insertChunk({ first: number, position, data })
       }
       return number
     },
@@ -171,15 +172,13 @@ export function createBodies(deps: { db: Kysely<Tables>; group: GroupCommit }): 
 
     async read(body, index) {
       const [row] =
-        index === 0
-          ? await firstChunk(db, { number: body })
-          : await furtherChunk(db, { first: body, position: index })
+        index === 0 ? firstChunk({ number: body }) : furtherChunk({ first: body, position: index })
       return row?.data
     },
 
     async drop(executor, { id, number, sizeBytes }) {
       if (sizeBytes <= CHUNK_BYTES) {
-        await deleteChunk(executor, { number })
+        deleteChunk({ number })
         return
       }
       await executor

@@ -4,11 +4,10 @@ import { type ClaimedMessage, type ClaimRequest, INLINE_BYTES } from '../outbox-
 import { numberMarker, prepare, textMarker } from './prepared.ts'
 import { toMessage, toRecipient } from './rows.ts'
 
-type Executor = Kysely<Tables>
-
+/** Part of the transaction that is open. */
 export interface Claims {
-  claim(executor: Executor, request: ClaimRequest): Promise<readonly ClaimedMessage[]>
-  unclaim(executor: Executor, messageIds: readonly string[]): Promise<void>
+  claim(request: ClaimRequest): readonly ClaimedMessage[]
+  unclaim(messageIds: readonly string[]): void
 }
 
 /** Of a profile: the oldest message of one client in one priority. */
@@ -36,12 +35,16 @@ export function createClaims(db: Kysely<Tables>): Claims {
     .orderBy('client')
     .orderBy('seq')
     .limit(sql.lit(1))
-  const firstOf = prepare({ profileId: textMarker('profile'), most: numberMarker(0) }, (value) =>
-    queued
-      .where('profile_id', '=', value.profileId)
-      .where('priority', '<=', sql<never>`${value.most}`),
+  const firstOf = prepare(
+    db,
+    { profileId: textMarker('profile'), most: numberMarker(0) },
+    (value) =>
+      queued
+        .where('profile_id', '=', value.profileId)
+        .where('priority', '<=', sql<never>`${value.most}`),
   )
   const nextOf = prepare(
+    db,
     { profileId: textMarker('profile'), priority: numberMarker(0), after: textMarker('client') },
     (value) =>
       queued
@@ -49,7 +52,7 @@ export function createClaims(db: Kysely<Tables>): Claims {
         .where('priority', '=', sql<never>`${value.priority}`)
         .where('client', '>', value.after),
   )
-  const take = prepare({ seq: numberMarker(0) }, (value) =>
+  const take = prepare(db, { seq: numberMarker(0) }, (value) =>
     db
       .updateTable('message')
       .set({ state: 'sending' })
@@ -57,7 +60,7 @@ export function createClaims(db: Kysely<Tables>): Claims {
       .where('state', '=', 'queued')
       .returningAll(),
   )
-  const recipientsOf = prepare({ seq: numberMarker(0) }, (value) =>
+  const recipientsOf = prepare(db, { seq: numberMarker(0) }, (value) =>
     db
       .selectFrom('message_recipient')
       .selectAll()
@@ -65,10 +68,10 @@ export function createClaims(db: Kysely<Tables>): Claims {
       .where('state', '=', 'waiting')
       .orderBy('position'),
   )
-  const bodyOf = prepare({ number: numberMarker(0) }, (value) =>
+  const bodyOf = prepare(db, { number: numberMarker(0) }, (value) =>
     db.selectFrom('message_chunk').select('data').where('number', '=', value.number),
   )
-  const giveBack = prepare({ id: textMarker('id') }, (value) =>
+  const giveBack = prepare(db, { id: textMarker('id') }, (value) =>
     db
       .updateTable('message')
       .set({ state: 'queued' })
@@ -76,11 +79,11 @@ export function createClaims(db: Kysely<Tables>): Claims {
       .where('state', '=', 'sending'),
   )
 
-  async function next(executor: Executor, request: ClaimRequest): Promise<Candidate | undefined> {
+  function next(request: ClaimRequest): Candidate | undefined {
     const most = request.upToPriority ?? LOWEST_PRIORITY
     const firsts: Candidate[] = []
     for (const profileId of request.profileIds) {
-      firsts.push(...(await firstOf(executor, { profileId, most })))
+      firsts.push(...firstOf({ profileId, most }))
     }
     const priority = Math.min(...firsts.map((candidate) => candidate.priority))
     const inTurn = firsts.filter((candidate) => candidate.priority === priority)
@@ -91,7 +94,7 @@ export function createClaims(db: Kysely<Tables>): Claims {
     const later: Candidate[] = []
     if (after !== undefined) {
       for (const profileId of request.profileIds) {
-        later.push(...(await nextOf(executor, { profileId, priority, after })))
+        later.push(...nextOf({ profileId, priority, after }))
       }
     }
     const chosen = earliest(later.length > 0 ? later : inTurn)
@@ -100,18 +103,16 @@ export function createClaims(db: Kysely<Tables>): Claims {
   }
 
   return {
-    async claim(executor, request) {
+    claim(request) {
       const claimed: ClaimedMessage[] = []
       while (claimed.length < request.limit) {
-        const candidate = await next(executor, request)
+        const candidate = next(request)
         if (candidate === undefined) break
-        const [row] = await take(executor, candidate)
+        const [row] = take(candidate)
         if (row === undefined) break
-        const recipients = await recipientsOf(executor, candidate)
+        const recipients = recipientsOf(candidate)
         const [chunk] =
-          row.body === null || row.size_bytes > INLINE_BYTES
-            ? []
-            : await bodyOf(executor, { number: row.body })
+          row.body === null || row.size_bytes > INLINE_BYTES ? [] : bodyOf({ number: row.body })
         claimed.push({
           message: toMessage(row),
           recipients: recipients.map(toRecipient),
@@ -120,8 +121,8 @@ export function createClaims(db: Kysely<Tables>): Claims {
       }
       return claimed
     },
-    async unclaim(executor, messageIds) {
-      for (const id of messageIds) await giveBack(executor, { id })
+    unclaim(messageIds) {
+      for (const id of messageIds) giveBack({ id })
     },
   }
 }

@@ -25,15 +25,18 @@ export function createCounts(db: Kysely<Tables>): Counts {
   let isStale = false
   let lastSeq = 0
 
-  const oldestOf = prepare({ profileId: textMarker('profile'), from: numberMarker(0) }, (value) =>
-    db
-      .selectFrom('message')
-      .select('accepted_at')
-      .where('finished_at', 'is', null)
-      .where('profile_id', '=', value.profileId)
-      .where('accepted_at', '>=', value.from)
-      .orderBy('accepted_at')
-      .limit(sql.lit(1)),
+  const oldestOf = prepare(
+    db,
+    { profileId: textMarker('profile'), from: numberMarker(0) },
+    (value) =>
+      db
+        .selectFrom('message')
+        .select('accepted_at')
+        .where('finished_at', 'is', null)
+        .where('profile_id', '=', value.profileId)
+        .where('accepted_at', '>=', value.from)
+        .orderBy('accepted_at')
+        .limit(sql.lit(1)),
   )
 
   async function newestSeq(): Promise<number> {
@@ -92,7 +95,7 @@ export function createCounts(db: Kysely<Tables>): Counts {
     if (queued + held === 0) return NOTHING
     if (change.leftAt > oldest) return { queued, held, oldestAcceptedAt: oldest }
     // The clock may have been set back since: the next oldest can be of any time, but none is older than the one gone.
-    const [row] = await oldestOf(db, { profileId, from: oldest })
+    const [row] = oldestOf({ profileId, from: oldest })
     return { queued, held, oldestAcceptedAt: row?.accepted_at ?? null }
   }
 

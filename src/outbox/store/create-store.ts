@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Tables } from '../../storage/index.ts'
 import type { OutboxStore } from '../outbox-store.ts'
 import { createAccept } from './accept.ts'
@@ -72,9 +72,8 @@ export async function createOutboxStore(deps: {
         bytes: body?.byteLength ?? 0,
         run: (transaction, effects) => accept(transaction, effects, message, body),
       }),
-    claim: (request) => group.write({ run: (transaction) => claims.claim(transaction, request) }),
-    unclaim: (messageIds) =>
-      group.write({ run: (transaction) => claims.unclaim(transaction, messageIds) }),
+    claim: (request) => group.write({ run: async () => claims.claim(request) }),
+    unclaim: (messageIds) => group.write({ run: async () => claims.unclaim(messageIds) }),
     readChunk: (messageId, index) =>
       group.read(async () => {
         const message = await db
@@ -84,8 +83,7 @@ export async function createOutboxStore(deps: {
           .executeTakeFirst()
         return message?.body == null ? undefined : await bodies.read(message.body, index)
       }),
-    settle: (settlement) =>
-      group.write({ run: (transaction, effects) => settle(transaction, effects, settlement) }),
+    settle: (settlement) => group.write({ run: async (_, effects) => settle(effects, settlement) }),
     ...createWaking({ group }),
     ...createChanges({ group }),
     ...createHolds({ db, group, counts }),
@@ -111,13 +109,13 @@ export async function createOutboxStore(deps: {
 
 /** Sums that are kept beside the rows. */
 function createConclude(db: Kysely<Tables>) {
-  const keep = prepare({ by: numberMarker(0) }, ({ by }) =>
+  const keep = prepare(db, { by: numberMarker(0) }, ({ by }) =>
     db
       .updateTable('outbox_total')
       .set((is) => ({ amount: is('amount', '+', by) }))
       .where('name', '=', 'finishedBytes'),
   )
-  return async (transaction: Transaction<Tables>, effects: Effects): Promise<void> => {
-    if (effects.keptBytesBy !== 0) await keep(transaction, { by: effects.keptBytesBy })
+  return (effects: Effects): void => {
+    if (effects.keptBytesBy !== 0) keep({ by: effects.keptBytesBy })
   }
 }

@@ -43,7 +43,7 @@ interface Waiting {
 export function createGroupCommit(deps: {
   db: Kysely<Tables>
   /** The last statements of each transaction. */
-  conclude(transaction: Transaction<Tables>, effects: Effects): Promise<void>
+  conclude(effects: Effects): void
   /** After each commit, before the callers know. */
   committed(effects: Effects): Promise<void>
 }): GroupCommit {
@@ -91,7 +91,7 @@ export function createGroupCommit(deps: {
       settle = await db.transaction().execute(async (transaction) => {
         const results: (() => void)[] = []
         for (const work of batch) results.push(await work.run(transaction, effects))
-        await conclude(transaction, effects)
+        conclude(effects)
         return results
       })
     } catch (error) {

@@ -1,17 +1,16 @@
 import type { Compilable, CompiledQuery, Kysely } from 'kysely'
-import type { Tables } from '../../storage/index.ts'
+import { statementOf, type Tables } from '../../storage/index.ts'
 
-/** The database, or the transaction that is open on it. */
-export type Executor = Pick<Kysely<Tables>, 'executeQuery'>
-
-/** A query that was compiled once and runs with other values each time. */
-export type Prepared<Values, Row> = (executor: Executor, values: Values) => Promise<readonly Row[]>
+/** A query that was compiled once and runs with other values each time, in the transaction that is open, if any. */
+export type Prepared<Values, Row> = (values: Values) => readonly Row[]
 
 /**
- * Compiling is what Kysely spends most of its time on, so the queries of every message are compiled once. `markers`
- * stand for the values while that is done: each of them must be unlike the others and unlike every constant.
+ * Compiling, and what comes with each execution, is what Kysely spends most of its time on: the queries of every message
+ * are compiled once and run without it. `markers` stand for the values while that is done: each of them must be unlike the
+ * others and unlike every constant.
  */
 export function prepare<Values extends object, Row>(
+  db: Kysely<Tables>,
   markers: Values,
   build: (markers: Values) => Compilable<Row>,
 ): Prepared<Values, Row> {
@@ -25,11 +24,9 @@ export function prepare<Values extends object, Row>(
     const name = names.find((candidate) => markers[candidate] === parameter)
     return name === undefined ? () => parameter : (values: Values) => values[name]
   })
-  return async (executor, values) => {
-    const parameters = slots.map((slot) => slot(values))
-    const query: CompiledQuery<Row> = { ...compiled, sql, parameters }
-    return (await executor.executeQuery(query)).rows
-  }
+  const query: CompiledQuery<Row> = { ...compiled, sql }
+  const run = statementOf(db, query)
+  return (values) => run(slots.map((slot) => slot(values)))
 }
 
 /** Markers: no message, profile or instant looks like them. */

@@ -7,11 +7,10 @@ import { countEnding, dueOf, ENDING_COLUMNS } from './ending.ts'
 import { numberMarker, prepare, textMarker } from './prepared.ts'
 import { writeDiagnosis } from './rows.ts'
 
-type Executor = Kysely<Tables>
 type MessageRow = Tables['message']
 
 /** The statements that write down what an attempt came to. */
-export type Settle = (executor: Executor, effects: Effects, settlement: Settlement) => Promise<void>
+export type Settle = (effects: Effects, settlement: Settlement) => void
 
 const OUTCOME: Pick<
   MessageRow,
@@ -62,14 +61,14 @@ const RECIPIENT: Pick<
 }
 
 export function createSettle(db: Kysely<Tables>): Settle {
-  const claimed = prepare({ id: textMarker('id') }, (value) =>
+  const claimed = prepare(db, { id: textMarker('id') }, (value) =>
     db
       .selectFrom('message')
       .select(['seq', 'attempts', ...ENDING_COLUMNS])
       .where('id', '=', value.id)
       .where('state', '=', 'sending'),
   )
-  const write = prepare(OUTCOME, ({ seq, reply, server_message_id, ...rest }) =>
+  const write = prepare(db, OUTCOME, ({ seq, reply, server_message_id, ...rest }) =>
     db
       .updateTable('message')
       .set((is) => ({
@@ -79,8 +78,10 @@ export function createSettle(db: Kysely<Tables>): Settle {
       }))
       .where('seq', '=', seq),
   )
-  const insertAttempt = prepare(ATTEMPT, (value) => db.insertInto('message_attempt').values(value))
-  const settleRecipient = prepare(RECIPIENT, ({ message, position, ...rest }) =>
+  const insertAttempt = prepare(db, ATTEMPT, (value) =>
+    db.insertInto('message_attempt').values(value),
+  )
+  const settleRecipient = prepare(db, RECIPIENT, ({ message, position, ...rest }) =>
     db
       .updateTable('message_recipient')
       .set(rest)
@@ -88,6 +89,7 @@ export function createSettle(db: Kysely<Tables>): Settle {
       .where('position', '=', position),
   )
   const charge = prepare(
+    db,
     { mailbox: textMarker('mailbox'), hour: numberMarker(0), recipients: numberMarker(1) },
     (value) =>
       db
@@ -100,16 +102,16 @@ export function createSettle(db: Kysely<Tables>): Settle {
         ),
   )
 
-  return async (executor, effects, settlement) => {
+  return (effects, settlement) => {
     const { messageId, attempt, recipients, next, serverMessageId, accounted } = settlement
-    const [message] = await claimed(executor, { id: messageId })
+    const [message] = claimed({ id: messageId })
     if (message === undefined) throw new Error(`message ${messageId} is not being sent`)
     const { seq } = message
     const at = attempt.finishedAt
     const isOver = next.state === 'delivered' || next.state === 'failed'
     const diagnosis = writeDiagnosis(attempt.diagnosis)
 
-    await write(executor, {
+    write({
       seq,
       state: next.state,
       attempts: message.attempts + 1,
@@ -120,7 +122,7 @@ export function createSettle(db: Kysely<Tables>): Settle {
       server_message_id: serverMessageId,
       ...dueOf(message, next.state),
     })
-    await insertAttempt(executor, {
+    insertAttempt({
       message: seq,
       number: message.attempts + 1,
       started_at: attempt.startedAt,
@@ -132,7 +134,7 @@ export function createSettle(db: Kysely<Tables>): Settle {
       diagnosis,
     })
     for (const { index, state, reply, diagnosisCode } of recipients) {
-      await settleRecipient(executor, {
+      settleRecipient({
         message: seq,
         position: index,
         state,
@@ -142,7 +144,7 @@ export function createSettle(db: Kysely<Tables>): Settle {
       })
     }
     if (accounted !== null && accounted.recipients > 0) {
-      await charge(executor, {
+      charge({
         mailbox: accounted.mailbox,
         hour: Math.floor(at / HOUR_MS),
         recipients: accounted.recipients,
