@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { parseEnd, parseInstant, systemClock, toIso } from '../../../src/platform/clock.ts'
 
 test.each([
@@ -40,4 +40,31 @@ test('a sleep ends at once when its signal is aborted, with the reason of the si
   stop.abort(reason)
   await expect(sleeping).rejects.toBe(reason)
   await expect(systemClock.sleep(60_000, stop.signal)).rejects.toBe(reason)
+})
+
+describe('an alarm', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  test('rings once, also after more than the 24 days that a timer holds', () => {
+    const ring = vi.fn<() => void>()
+    systemClock.alarm(3_000_000_000, ring)
+    vi.advanceTimersByTime(2_999_999_999)
+    expect(ring).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(3_000_000_000)
+    expect(ring).toHaveBeenCalledTimes(1)
+  })
+
+  test('does not ring when it was called off, in its second part either', () => {
+    const ring = vi.fn<() => void>()
+    const callOff = systemClock.alarm(3_000_000_000, ring)
+    vi.advanceTimersByTime(2_500_000_000)
+    callOff()
+    vi.advanceTimersByTime(3_000_000_000)
+    expect(ring).not.toHaveBeenCalled()
+  })
 })
