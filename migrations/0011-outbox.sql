@@ -43,9 +43,6 @@ create index message_queued on message (state, profile_id, priority, client) whe
 create index message_sending on message (state, accepted_at) where state = 'sending';
 create index message_deferred on message (state, profile_id, accepted_at) where state = 'deferred';
 create index message_held on message (state, profile_id, accepted_at) where state = 'held';
--- Of a sender on hold, oldest first.
-create index message_held_sender
-  on message (profile_id, coalesce(header_from, sender_key), accepted_at) where state = 'held';
 create index message_due on message (next_attempt_at) where next_attempt_at is not null;
 create index message_waiting
   on message (finished_at, profile_id, accepted_at, sender_key, header_from)

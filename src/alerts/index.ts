@@ -19,7 +19,6 @@
  * what became of it. What happened before an alert could open is found again by the rules, which judge the present
  * state, holds among it, when they start, and each minute what only time brings about.
  */
-
 export type {
   AlertConfig,
   AlertEvents,

@@ -11,6 +11,11 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
   'value',
 ])
 
+/** For pino, which asks them of the facts that a child logger adds to its lines, too. */
+export const secretSerializers: Readonly<Record<string, () => string>> = Object.fromEntries(
+  [...SECRET_NAMES].map((name) => [name, () => HIDDEN]),
+)
+
 /** Facts of a log line are not nested deeper. */
 const DEPTH = 4
 

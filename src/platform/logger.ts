@@ -1,5 +1,5 @@
 import { type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino'
-import { censor } from './censor.ts'
+import { censor, secretSerializers } from './censor.ts'
 
 export type { Logger } from 'pino'
 
@@ -25,7 +25,10 @@ export function createLogger(options: LoggerOptions): Logger {
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: censor },
-      serializers: { err: (error: Error) => censor(stdSerializers.err(error)) },
+      serializers: {
+        ...secretSerializers,
+        err: (error: Error) => censor(stdSerializers.err(error)),
+      },
     },
     options.destination,
   )

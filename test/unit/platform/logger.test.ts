@@ -34,10 +34,10 @@ test('what the name of a secret holds is never written, however deep the facts g
   expect(given.password, 'the facts themselves stay as they are').toBe('hunter1')
 })
 
-test('errors are censored, too', () => {
+test('errors and the facts of a child are censored, too', () => {
   const { log, lines, facts } = setUp()
   const error = Object.assign(new Error('refused'), { password: 'hunter1', code: 'EAUTH' })
-  log.child({ component: 'smtp' }).error({ err: error }, 'no login')
+  log.child({ component: 'smtp', token: 'hunter2' }).error({ err: error }, 'no login')
   expect(lines.join()).not.toContain('hunter')
   expect(facts()).toMatchObject({ component: 'smtp', err: { message: 'refused', code: 'EAUTH' } })
 })

@@ -19,7 +19,7 @@ async function passTime<Result>(clock: FakeClock, promise: Promise<Result>): Pro
   })
   while (!isDone) {
     await clock.advance(500)
-    await new Promise((resolve) => setTimeout(resolve, 1))
+    await new Promise((resolve) => setImmediate(resolve))
   }
   return settled
 }
@@ -209,7 +209,7 @@ test('guesses at the same moment wait as those one after the other', async () =>
     codes.push(await rig.logIn('chosen', `wrong password ${i}`))
   })
   while (rig.clock.sleepers < 3 || codes.length < 27) {
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setImmediate(resolve))
   }
   // Four are looked at, three wait for their turn, and the others are told to come later.
   expect(codes.filter((code) => code === 535)).toHaveLength(4)

@@ -162,3 +162,19 @@ test('a migration that fails leaves the older schema whole', () => {
   expect(sqlite.prepare(`select 1 from sqlite_schema where name = 'good'`).get()).toBeUndefined()
   sqlite.close()
 })
+
+test.each([true, false])(
+  'mail of a held sender has its index, whether the file had it before: %s',
+  (hasIndex) => {
+    const sqlite = new Sqlite(':memory:')
+    migrate(sqlite, migrations.slice(0, 12))
+    const index = sqlite.prepare<[], { sql: string }>(
+      `select sql from sqlite_schema where name = 'message_held_sender'`,
+    )
+    expect(index.get()).toBeUndefined()
+    if (hasIndex) sqlite.exec(migrations[12]?.sql ?? '')
+    migrate(sqlite, migrations)
+    expect(index.get()?.sql).toContain(`where state = 'held'`)
+    sqlite.close()
+  },
+)
