@@ -6,7 +6,7 @@ import type { Alerts, Problem } from './alerts.ts'
 import { messages, minute } from './mail-problems.ts'
 
 /** One alert about the mail of all removed profiles. It belongs to none of them: their alerts went with them. */
-export const ORPHANED = 'mailOfRemovedProfiles'
+const ORPHANED = 'mailOfRemovedProfiles'
 
 export interface OrphanRulesDeps {
   alerts: Alerts
@@ -97,10 +97,7 @@ export function createOrphanRules(deps: OrphanRulesDeps): OrphanRules {
   }
 }
 
-export function orphanedProblem(
-  waiting: readonly Waiting[],
-  lost: ReadonlyMap<string, Lost>,
-): Problem {
+function orphanedProblem(waiting: readonly Waiting[], lost: ReadonlyMap<string, Lost>): Problem {
   const failed = [...lost].map(([profileId, facts]) => ({ profileId, ...facts }))
   const sentences = [
     ...(failed.length === 0 ? [] : [`${named(failed)} failed, and nobody was told.`]),

@@ -214,5 +214,3 @@ export const ProcessSettings = Type.Object(
   { additionalProperties: false },
 )
 export type ProcessSettings = Static<typeof ProcessSettings>
-
-export type SettingName = keyof ProcessSettings & string

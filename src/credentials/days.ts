@@ -1,7 +1,7 @@
 import { DAY_MS, toIsoDay } from '../platform/clock.ts'
 
 /** Days before the end at which people are reminded, least urgent first; the end itself is END. */
-export const THRESHOLDS = [30, 14, 7, 3, 1] as const
+const THRESHOLDS = [30, 14, 7, 3, 1] as const
 
 /** The threshold that means: the end has come. */
 export const END = 0

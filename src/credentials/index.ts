@@ -36,7 +36,7 @@
  */
 export { CredentialList, GraphFinding, NewCredential, ProofState, RenewalState } from './api.ts'
 export type { CredentialEvents, CredentialExpiry, ExpiryWatch } from './credentials.ts'
-export { daysLeft, dueThreshold, expiryWords, THRESHOLDS } from './days.ts'
+export { daysLeft, dueThreshold, expiryWords } from './days.ts'
 export { createExpiryWatch } from './expiry-watch.ts'
 export { createGraphExpiry, type GraphExpiry, type GraphExpiryDeps } from './graph-expiry.ts'
 export type { ProofEnd } from './proof-run.ts'

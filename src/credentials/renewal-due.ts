@@ -19,7 +19,7 @@ export interface Renewable {
 /** After a failure, and between two renewals: nothing is worth asking more often. */
 const LEAST_PAUSE_MS = DAY_MS
 /** The policy of the tenant forbids secrets: nothing changes until somebody changes something. */
-export const TYPE_REFUSED = 'graph_secret_type_refused'
+const TYPE_REFUSED = 'graph_secret_type_refused'
 
 /** The parts that a renewal needs; undefined where it is off or not possible. */
 export function renewableOf(profile: Profile): Renewable | undefined {

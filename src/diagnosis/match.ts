@@ -103,6 +103,6 @@ export function holds(evidence: Evidence, context: DiagnosisContext): boolean {
 }
 
 /** A success from before the last change of the settings says nothing about them. */
-export function hasWorked({ changedAt, workedUntil }: DiagnosisContext): boolean {
+function hasWorked({ changedAt, workedUntil }: DiagnosisContext): boolean {
   return workedUntil !== null && (changedAt === null || changedAt <= workedUntil)
 }

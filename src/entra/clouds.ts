@@ -82,16 +82,6 @@ export function scopeOf(cloud: Cloud, resource: Resource): string {
   return resource === 'graph' ? `${cloud.graphUrl}/.default` : cloud.scope
 }
 
-/**
- * Where an administrator grants all permissions of the application's registration at once. Without `scope` and
- * `redirect_uri`, because the application has no registered address to be sent back to.
- */
-export function adminConsentUrl(cloud: Cloud, tenantId: string, clientId: string): string {
-  const url = new URL(`${cloud.authority}/${encodeURIComponent(tenantId)}/adminconsent`)
-  url.searchParams.set('client_id', clientId)
-  return url.href
-}
-
 export function findCloud(id: string): Cloud | undefined {
   return Object.values(CLOUDS).find((cloud) => cloud.id === id)
 }

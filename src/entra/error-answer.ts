@@ -28,7 +28,7 @@ export interface EntraErrorAnswer {
 }
 
 /** `error` of an answer that is not OAuth's error JSON, such as a gateway's HTML page. */
-export const NOT_OAUTH = 'unreadable_answer'
+const NOT_OAUTH = 'unreadable_answer'
 
 /** `hide`: values that must not be repeated, whatever the server wrote. */
 export function readErrorAnswer(options: {

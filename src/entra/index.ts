@@ -43,7 +43,6 @@ export type {
   ClientSecretCredential,
 } from './client-credential.ts'
 export {
-  adminConsentUrl,
   CLOUDS,
   type Cloud,
   type CloudId,

@@ -1,7 +1,7 @@
 import { HOUR_MS, parseInstant, SECOND_MS } from '../platform/clock.ts'
 
 /** Longer waits are cut: nobody would notice for a day that Entra answers again. */
-export const LONGEST_RETRY_AFTER_MS = HOUR_MS
+const LONGEST_RETRY_AFTER_MS = HOUR_MS
 
 const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ')
 const HTTP_DATE = /^[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}:\d{2}:\d{2}) GMT$/

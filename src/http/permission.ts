@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 
 /** What a route asks of its caller: one of the token scopes, or nothing at all. */
-export const PERMISSIONS = ['public', 'monitor', 'send', 'operator', 'admin'] as const
+const PERMISSIONS = ['public', 'monitor', 'send', 'operator', 'admin'] as const
 export type Permission = (typeof PERMISSIONS)[number]
 
 declare module 'fastify' {

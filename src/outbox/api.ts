@@ -15,7 +15,7 @@ export const MESSAGE_LIMIT_BYTES = 35 * 1024 * 1024
 /** A JSON body may be larger than its message: it escapes line breaks, and texts may be written as \u0000. */
 export const JSON_ROOM = 1.5
 export const MOST_RECIPIENTS = 1000
-export const MOST_ATTACHMENTS = 100
+const MOST_ATTACHMENTS = 100
 export const MOST_HEADERS = 50
 
 const AddressText = Type.String({

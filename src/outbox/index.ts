@@ -41,7 +41,7 @@
  * tried in its present turn. Time that matters within a run never jumps, so a clock that is set neither stops the
  * delivery nor floods the server.
  */
-export { MESSAGE_LIMIT_BYTES, type MessageInput, type MessageReceipt } from './api.ts'
+export type { MessageInput, MessageReceipt } from './api.ts'
 export { isSenderOf, type Mailbox } from './compose/addresses.ts'
 export { chooseProfile } from './compose/choose-profile.ts'
 export { addressesIn } from './compose/complete-header.ts'

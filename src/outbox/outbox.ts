@@ -1,5 +1,4 @@
 import type { Diagnosis } from '../diagnosis/index.ts'
-import type { PosternError } from '../platform/errors.ts'
 import type {
   Accepted,
   Draft,
@@ -128,6 +127,3 @@ export interface OutboxEvents {
     readonly until: number
   }
 }
-
-/** What stands in the way of a message: a sentence and a kind for each face. */
-export type OutboxError = PosternError

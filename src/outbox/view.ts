@@ -76,7 +76,7 @@ type Situated = Pick<
 >
 
 /** Where it stands. What waits behind a hold of its profile is held, too, and for the same reason. */
-export function situationOf(message: Situated, holds: readonly Hold[]) {
+function situationOf(message: Situated, holds: readonly Hold[]) {
   const hold = holdOf(message, holds)
   const diagnosis: Diagnosis | null = hold?.diagnosis ?? message.diagnosis
   return {

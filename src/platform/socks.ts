@@ -1,7 +1,7 @@
 import { isIP, type Socket } from 'node:net'
 
 /** A SOCKS proxy that does not open the connection. The caller says which proxy it was. */
-export class SocksError extends Error {
+class SocksError extends Error {
   override readonly name = 'SocksError'
   readonly code: string
 

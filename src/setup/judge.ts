@@ -191,7 +191,7 @@ function judgeRefusedTestEmail(
   return { ...judged, evidence }
 }
 
-export function credentialName({ authentication, credential }: Profile): string {
+function credentialName({ authentication, credential }: Profile): string {
   if (authentication.type === 'basic') return 'password'
   return credential?.type === 'certificate' ? 'certificate' : 'client secret'
 }

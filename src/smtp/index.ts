@@ -3,8 +3,8 @@
  *
  * `probe` goes through a dialogue one step at a time, each with its duration and evidence; it opens one connection and
  * always closes it. A session is one logged-in connection for many messages: `open`, `send` one after the other,
- * `quit`. `submit` composes one message and sends it over a session of its own. All try once: when and whether to try
- * again is the caller's decision. Mailbox slots bound how many connections to one mailbox there are, by whomever.
+ * `quit`. Both try once: when and whether to try again is the caller's decision. Mailbox slots bound how many
+ * connections to one mailbox there are, by whomever. `composeMessage` makes the bytes of a mail of Postern's own.
  *
  * A session is usable until anything goes wrong with the connection itself, the server says 421 or speaks unasked, or
  * it closes; a refused message leaves it usable. A message's bytes go out as they are; what would let two servers
@@ -40,4 +40,3 @@ export type {
   SmtpSessions,
 } from './session.ts'
 export { createSmtpSessions, type SmtpSessionsDeps } from './sessions.ts'
-export type { SubmitOptions } from './submission.ts'

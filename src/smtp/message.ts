@@ -18,53 +18,37 @@ export interface MailMessage {
   date: number
 }
 
-export interface MailContent {
-  messageId: string
-  envelope: { from: string; to: string[] }
-  /** What nodemailer composes from. Addresses stay single addresses: nothing in them is parsed as a list. */
-  options: MailComposer['mail']
-}
-
-/** The message as nodemailer takes it, after a check of everything that could add a header or a command. */
-export function toMailContent(message: MailMessage): MailContent {
+/**
+ * The whole message (RFC 5322), every line ended by CR LF. Rejects with smtp_value_invalid when a value would add a
+ * header or a recipient.
+ */
+export async function composeMessage(message: MailMessage): Promise<Buffer> {
   const { from, to, subject, text, html, replyTo, date } = message
   const headers = message.headers ?? {}
-  const envelope = { from: bare(from.address), to: to.map(bare) }
-  const messageId =
-    message.messageId ?? `<${newId()}@${envelope.from.slice(envelope.from.lastIndexOf('@') + 1)}>`
+  const sender = bare(from.address)
+  for (const address of to) toPath(address)
+  const messageId = message.messageId ?? `<${newId()}@${sender.slice(sender.lastIndexOf('@') + 1)}>`
   assertHeaderValue('From', from.name)
   assertHeaderValue('Subject', subject)
   assertHeaderValue('Message-ID', messageId)
   for (const [name, value] of Object.entries(headers)) assertHeaderValue(name, `${name}${value}`)
-  return {
+  // Addresses stay single addresses: nothing in them is parsed as a list.
+  const composer = new MailComposer({
+    from: { name: from.name, address: from.address },
+    to: to.map(nameless),
+    ...(replyTo !== undefined && { replyTo: nameless(bare(replyTo)) }),
+    subject,
+    text,
+    html,
     messageId,
-    envelope,
-    options: {
-      from: { name: from.name, address: from.address },
-      to: to.map(nameless),
-      ...(replyTo !== undefined && { replyTo: nameless(bare(replyTo)) }),
-      subject,
-      text,
-      html,
-      messageId,
-      headers,
-      date: toRfc5322(date),
-      envelope,
-      newline: 'win',
-      xMailer: false,
-      disableFileAccess: true,
-      disableUrlAccess: true,
-    },
-  }
-}
-
-/** The whole message (RFC 5322), every line ended by CR LF. */
-export function composeMessage(message: MailMessage): Promise<Buffer> {
-  return compose(toMailContent(message))
-}
-
-export function compose(content: MailContent): Promise<Buffer> {
-  return new MailComposer(content.options).compile().build()
+    headers,
+    date: toRfc5322(date),
+    newline: 'win',
+    xMailer: false,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  })
+  return composer.compile().build()
 }
 
 function nameless(address: string): { name: string; address: string } {

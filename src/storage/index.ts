@@ -8,9 +8,7 @@
  *
  * What survives a crash: every committed row. What does not: nothing is kept outside the file.
  */
-export { type Claim, claimDataFolder } from './claim.ts'
-export { createKeyRing, type KeyRing, MASTER_KEY_BYTES, type SealedPlace } from './key-ring.ts'
-export { MASTER_KEY_FILE } from './master-key.ts'
+export { createKeyRing, type KeyRing, type SealedPlace } from './key-ring.ts'
 export { type Migration, readMigrations } from './migrate.ts'
 export {
   type Connection,

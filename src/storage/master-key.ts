@@ -8,7 +8,7 @@ import type { Secret } from '../platform/secret.ts'
 import { MASTER_KEY_BYTES } from './key-ring.ts'
 import { writePrivateFile } from './private-file.ts'
 
-export const MASTER_KEY_FILE = 'master.key'
+const MASTER_KEY_FILE = 'master.key'
 
 /**
  * The given key, or the one in the data folder; on the first start a new one is made and kept there. A key file that

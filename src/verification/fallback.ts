@@ -15,7 +15,7 @@ const REFUSALS: readonly number[] = [7000215, 7000222, 700027]
 const EXPIRED = 7000222
 
 /** `AADSTS7000215` when Entra refused the credential itself; undefined for everything else. */
-export function credentialRefusal(outcome: TokenOutcome): string | undefined {
+function credentialRefusal(outcome: TokenOutcome): string | undefined {
   if (outcome.ok || outcome.failure.source !== 'entra') return undefined
   const [main] = outcome.failure.codes
   return main !== undefined && REFUSALS.includes(main) ? `AADSTS${main}` : undefined

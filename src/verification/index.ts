@@ -51,9 +51,7 @@ export {
   isTokenRefused,
   type Login,
   type MailAccessDeps,
-  NO_PROOF,
   type Proof,
-  provenAt,
   type TokenWish,
 } from './mail-access.ts'
 export { limitPerMailbox } from './mailbox-limit.ts'

@@ -26,7 +26,7 @@ sequence(ContentInfo)
 AsnProp({ type: AsnPropTypes.ObjectIdentifier })(ContentInfo.prototype, 'contentType')
 AsnProp({ type: AsnPropTypes.Any, context: 0 })(ContentInfo.prototype, 'content')
 
-export class DigestInfo {
+class DigestInfo {
   digestAlgorithm = new AlgorithmIdentifier()
   digest = new OctetString()
 }
@@ -58,7 +58,7 @@ export class AuthenticatedSafe extends AsnArray<ContentInfo> {}
 AsnType({ type: AsnTypeTypes.Sequence, itemType: ContentInfo })(AuthenticatedSafe)
 
 /** RFC 5652 §8. */
-export class EncryptedContentInfo {
+class EncryptedContentInfo {
   contentType = ''
   contentEncryptionAlgorithm = new AlgorithmIdentifier()
   encryptedContent = new OctetString()

@@ -72,7 +72,7 @@ export async function parseAddresses(list: string): Promise<readonly Mailbox[]> 
     .filter(({ address }) => address !== '')
 }
 
-export async function fromLine(sender: Mailbox): Promise<string> {
+async function fromLine(sender: Mailbox): Promise<string> {
   return `From: ${await encodeAddresses([sender])}\r\n`
 }
 

@@ -75,7 +75,7 @@ function unfolded(bytes: Buffer): string {
     .trim()
 }
 
-export function decode(bytes: Buffer): string {
+function decode(bytes: Buffer): string {
   const text = bytes.toString('utf8')
   return text.includes('\ufffd') ? bytes.toString('latin1') : text
 }

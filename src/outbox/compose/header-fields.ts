@@ -57,7 +57,7 @@ export function readExtraFields(headers: object | undefined, findings: Findings)
   return { fields, messageId }
 }
 
-export function isMessageId(text: string): boolean {
+function isMessageId(text: string): boolean {
   return MESSAGE_ID.test(text) && isPrintable(text) && text.length <= LONGEST_WORD
 }
 

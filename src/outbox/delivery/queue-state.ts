@@ -11,7 +11,7 @@ export function isOwnMail({
 }
 
 /** Alerts and test emails. */
-export const OWN_PRIORITY = 1
+const OWN_PRIORITY = 1
 
 /** Which profiles of a mailbox may have mail to claim. */
 export interface QueueState {

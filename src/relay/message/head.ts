@@ -52,15 +52,3 @@ export function unfold(value: string): string {
   const utf8 = Buffer.from(line, 'latin1').toString('utf8')
   return utf8.includes('\ufffd') ? line : utf8
 }
-
-const HEAD_END = Buffer.from('\r\n\r\n')
-
-/**
- * Where the header section ends: the place of the empty line's CR LF. -1: not in these bytes. `from`: what was searched
- * before.
- */
-export function findHeadEnd(bytes: Buffer, from = 0): number {
-  if (bytes[0] === 13 && bytes[1] === 10) return 0
-  const at = bytes.indexOf(HEAD_END, Math.max(0, from - 3))
-  return at < 0 ? -1 : at + 2
-}

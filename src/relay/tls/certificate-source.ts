@@ -10,7 +10,7 @@ import { makeServerCertificate, type ServerCertificate } from './server-certific
 
 /** In the data folder. The certificate is public: clients that check it are given this file. */
 export const RELAY_CERTIFICATE_FILE = 'relay-cert.pem'
-export const RELAY_KEY_FILE = 'relay-key.pem'
+const RELAY_KEY_FILE = 'relay-key.pem'
 
 /**
  * Ten years: devices and applications are given this very file to trust, and each renewal means to give it to all of them

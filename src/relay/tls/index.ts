@@ -4,6 +4,5 @@ export {
   type CertificateSourceDeps,
   createCertificateSource,
   RELAY_CERTIFICATE_FILE,
-  RELAY_KEY_FILE,
 } from './certificate-source.ts'
 export type { ServerCertificate } from './server-certificate.ts'

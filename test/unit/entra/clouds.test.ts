@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { adminConsentUrl, CLOUDS, findCloud, scopeOf } from '../../../src/entra/index.ts'
+import { CLOUDS, findCloud, scopeOf } from '../../../src/entra/index.ts'
 
 // https://learn.microsoft.com/graph/deployments and the endpoint lists of Microsoft 365.
 test.each([
@@ -31,13 +31,4 @@ test.each([
   ['china', 'https://portal.azure.cn', 'O365China'],
 ] as const)('the cloud %s has its own portal and PowerShell name', (id, portalUrl, name) => {
   expect(CLOUDS[id]).toMatchObject({ portalUrl, exchangeEnvironmentName: name })
-})
-
-test('the address of the admin consent keeps ids in their places', () => {
-  expect(adminConsentUrl(CLOUDS.usGovHigh, 'contoso.onmicrosoft.us', 'app-1')).toBe(
-    'https://login.microsoftonline.us/contoso.onmicrosoft.us/adminconsent?client_id=app-1',
-  )
-  expect(adminConsentUrl(CLOUDS.china, '../x?', 'a&b=c')).toBe(
-    'https://login.partner.microsoftonline.cn/..%2Fx%3F/adminconsent?client_id=a%26b%3Dc',
-  )
 })

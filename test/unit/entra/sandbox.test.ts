@@ -4,11 +4,11 @@ import { systemClock } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/platform/secret.ts'
 import { createTrust } from '../../../src/platform/trust.ts'
 import { startSandboxTenant } from '../../../src/sandbox/index.ts'
-import { createSmtpClient } from '../../../src/smtp/index.ts'
+import { createSmtpClient, createSmtpSessions } from '../../../src/smtp/index.ts'
 import { captureLog } from '../../support/log.ts'
 import { cloudAt } from './fixtures.ts'
 
-test('a token of the simulated tenant opens its SMTP server, by probe and by submission', async () => {
+test('a token of the simulated tenant opens its SMTP server, by probe and by session', async () => {
   const clock = systemClock
   const { log } = captureLog()
   await using tenant = await startSandboxTenant({ clock })
@@ -33,7 +33,8 @@ test('a token of the simulated tenant opens its SMTP server, by probe and by sub
 
   const ms = 20_000
   const timeouts = { connectMs: ms, greetingMs: ms, commandMs: ms, dataMs: ms }
-  const smtp = createSmtpClient({ trust, clock, log, hostname: 'localhost', timeouts })
+  const smtpDeps = { trust, clock, log, hostname: 'localhost', timeouts }
+  const smtp = createSmtpClient(smtpDeps)
   const server = { ...tenant.smtp, security: 'starttls' } as const
   const authentication = { type: 'xoauth2', username: mailbox, token } as const
   const probe = await smtp.probe({ server, authentication })
@@ -41,17 +42,21 @@ test('a token of the simulated tenant opens its SMTP server, by probe and by sub
   expect(probe.steps.at(-1)).toMatchObject({ step: 'auth', ok: true })
   expect(JSON.stringify(probe)).not.toContain(token.reveal().slice(0, 30))
 
-  const sent = await smtp.submit({
-    server,
-    authentication,
-    message: {
-      from: { name: 'Process Alerts', address: mailbox },
-      to: [mailbox],
-      subject: 'Hello',
-      text: 'Hello',
-      html: '<p>Hello</p>',
-      date: now,
-    },
+  const opened = await createSmtpSessions(smtpDeps).open({ server, authentication })
+  if (!opened.ok) throw new Error(JSON.stringify(opened.failure))
+  const body = Buffer.from(
+    `From: <${mailbox}>\r\nTo: <${mailbox}>\r\nSubject: Hello\r\n\r\nHello\r\n`,
+  )
+  const sent = await opened.value.send({
+    sender: mailbox,
+    recipients: [{ address: mailbox, notify: null, orcpt: null }],
+    smtpUtf8: false,
+    eightBit: false,
+    ret: null,
+    envid: null,
+    sizeBytes: body.length,
+    body,
   })
-  expect(sent).toMatchObject({ ok: true, value: { recipients: [mailbox] } })
+  expect(sent).toMatchObject({ failure: null, recipients: [{ failure: null }] })
+  await opened.value.quit()
 })

@@ -1,21 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createFakeClock } from '../../support/clock.ts'
-import { closedPort } from '../../support/closed-port.ts'
 import { type SmtpMove, startScriptedSmtp } from '../../support/scripted-smtp.ts'
-import {
-  ACCEPTED,
-  AUTH,
-  at,
-  certificates,
-  DATA,
-  GREETING,
-  HELLO,
-  RCPT,
-  STARTTLS,
-  TO_AUTH,
-  xoauth2,
-} from './fixtures.ts'
-import { BODY, greets, openSession, outgoing, sessions, startSink } from './session-bench.ts'
+import { ACCEPTED, AUTH, certificates, DATA, RCPT, TO_AUTH, xoauth2 } from './fixtures.ts'
+import { BODY, greets, openSession, outgoing, startSink } from './session-bench.ts'
 
 function play(...moves: SmtpMove[]) {
   return startScriptedSmtp({ scripts: [moves], certificates: certificates.server })
@@ -36,43 +23,6 @@ async function* pieces(...parts: (string | (() => Promise<unknown>))[]) {
 async function untilUnusable(session: { usable: boolean }) {
   while (session.usable) await new Promise((resolve) => setImmediate(resolve))
 }
-
-describe('a session that cannot be opened', () => {
-  const failures: [string, SmtpMove[], Record<string, unknown>][] = [
-    ['closed before the greeting', [{ next: 'close' }], { phase: 'closed', step: 'greeting' }],
-    ['closed at EHLO', [GREETING, { expect: /./, next: 'close' }], { step: 'ehlo' }],
-    ['busy', [{ reply: '421 4.3.2 busy' }], { source: 'smtp', step: 'greeting', code: 421 }],
-    [
-      'refused at AUTH',
-      [...TO_AUTH, { expect: /^AUTH/, reply: '535 5.7.3 Authentication unsuccessful' }],
-      { source: 'smtp', step: 'auth', code: 535 },
-    ],
-    [
-      'without STARTTLS',
-      [GREETING, { ...HELLO, reply: '250 mx' }],
-      { source: 'smtp_offer', problem: 'no_starttls' },
-    ],
-    [
-      'with something slipped in behind the answer to STARTTLS',
-      [GREETING, HELLO, { ...STARTTLS, raw: '250 AUTH XOAUTH2\r\n', next: 'silent' }],
-      { phase: 'protocol', step: 'starttls', code: 'STARTTLS_INJECTION' },
-    ],
-  ]
-  test.each(failures)('%s: says why, and is closed', async (_title, moves, facts) => {
-    await using server = await play(...moves)
-    const opened = await sessions().open({ server: at(server.port), authentication: xoauth2 })
-    expect(opened).toMatchObject({ ok: false, failure: facts })
-    await server.allClosed()
-  })
-
-  test('because nobody listens: says so', async () => {
-    const opened = await sessions().open({
-      server: at(await closedPort()),
-      authentication: xoauth2,
-    })
-    expect(opened).toMatchObject({ ok: false, failure: { phase: 'connect', step: 'connect' } })
-  })
-})
 
 const BEFORE: [string, SmtpMove[], SmtpMove, boolean][] = [
   ['mail', [], { expect: /./ }, false],
@@ -143,6 +93,24 @@ describe.each([
       await server.allClosed()
     },
   )
+
+  test.each([
+    ['an unknown code', '600 nope'],
+    ['an informational code', '199 nope'],
+    ['lines with different codes', '550-a\r\n551 b'],
+    ['a line without end', `550 ${'x'.repeat(20_000)}`],
+    ['lines without end', `${'550-x\r\n'.repeat(300)}550 x`],
+  ])('that answers %s is one of transport', async (_title, reply) => {
+    await using server = await play(...greets(extensions), { ...MAIL, reply, next: 'silent' })
+    const session = await openSession(server.port)
+    expect(await session.send(outgoing())).toMatchObject({
+      failure: { source: 'transport', peer: 'smtp', phase: 'protocol', step: 'mail' },
+      reply: null,
+      uncertain: false,
+    })
+    expect(session.usable).toBe(false)
+    await server.allClosed()
+  })
 })
 
 describe('in the middle of a content', () => {

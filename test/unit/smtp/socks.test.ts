@@ -12,7 +12,6 @@ import {
   GREETING,
   HELLO,
   hello,
-  MAIL,
   MAIL_FROM,
   nobody,
   RCPT,
@@ -20,6 +19,7 @@ import {
   TO_AUTH,
   xoauth2,
 } from './fixtures.ts'
+import { openSession, outgoing } from './session-bench.ts'
 
 const NO_LOGIN: SocksAnswer = [5, 0]
 const LOGIN: SocksAnswer = [5, 2]
@@ -63,12 +63,13 @@ describe('a SOCKS proxy', () => {
   test('carries a whole message', async () => {
     await using proxy = await startScriptedSocks([NO_LOGIN, 'connect'])
     await using server = await smtpServer(...TO_AUTH, ...AUTH, MAIL_FROM, RCPT, DATA, CONTENT)
-    const sent = await client({ proxy: proxy.url }).submit({
-      server: at(server.port),
+    const session = await openSession(server.port, {
+      deps: { proxy: proxy.url },
+      security: 'starttls',
       authentication: xoauth2,
-      message: MAIL,
     })
-    expect(sent).toMatchObject({ ok: true })
+    expect(await session.send(outgoing())).toMatchObject({ failure: null })
+    await session.quit()
   })
 
   test('carries implicit TLS', async () => {

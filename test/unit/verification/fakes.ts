@@ -243,7 +243,6 @@ function createFakeSmtp(): FakeSmtp {
         fake.underWay--
       }
     },
-    submit: () => Promise.reject(new Error('not used here')),
   }
   return fake
 }

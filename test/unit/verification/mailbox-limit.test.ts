@@ -5,20 +5,9 @@ import { limitPerMailbox } from '../../../src/verification/index.ts'
 import { createLatch, eventually, probe, profileOf, startBench } from './fakes.ts'
 
 const SERVER = { host: 'smtp.office365.com', port: 587, security: 'starttls' } as const
-const RECEIPT = {
-  reply: '250 2.0.0 OK',
-  messageId: '<m@contoso.com>',
-  serverMessageId: null,
-  recipients: ['it@contoso.com'],
-}
-const MESSAGE = {
-  from: { name: 'Process Alerts', address: 'alerts@contoso.com' },
-  to: ['it@contoso.com'],
-  subject: 'Alert',
-  text: 'Something happened.',
-  html: '<p>Something happened.</p>',
-  date: 0,
-}
+/** Connections of the outbox. */
+const POOLED = { server: SERVER, login: 'alerts@contoso.com' }
+const FOR_MESSAGES = { most: 3, urgent: false }
 const mailbox = (username: string): SmtpAuthentication => ({
   type: 'xoauth2',
   username,
@@ -27,30 +16,21 @@ const mailbox = (username: string): SmtpAuthentication => ({
 
 /** A client whose connections stay open until they are let go, behind the limit. */
 function startClient() {
-  const open: { kind: string; host: string; end(): void }[] = []
+  const open: { end(): void }[] = []
   let most = 0
-  const connect = (kind: string, host: string) => {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const connection = {
-      kind,
-      host,
-      end: () => {
-        open.splice(open.indexOf(connection), 1)
-        resolve()
-      },
-    }
-    open.push(connection)
-    most = Math.max(most, open.length)
-    return promise
-  }
   const client = limitPerMailbox({
-    async probe({ server }) {
-      await connect('probe', server.host)
+    async probe() {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const connection = {
+        end: () => {
+          open.splice(open.indexOf(connection), 1)
+          resolve()
+        },
+      }
+      open.push(connection)
+      most = Math.max(most, open.length)
+      await promise
       return probe()
-    },
-    async submit({ server }) {
-      await connect('submit', server.host)
-      return { ok: true, value: RECEIPT }
     },
   })
   return {
@@ -58,8 +38,6 @@ function startClient() {
     most: () => most,
     probe: (authentication = mailbox('alerts@contoso.com'), server = {}, signal?: AbortSignal) =>
       client.probe({ server: { ...SERVER, ...server }, authentication, signal }),
-    submit: (authentication = mailbox('alerts@contoso.com'), signal?: AbortSignal) =>
-      client.submit({ server: SERVER, authentication, message: MESSAGE, signal }),
     async drain() {
       while (open.length > 0) {
         open[0]?.end()
@@ -76,27 +54,12 @@ async function settle(): Promise<void> {
 describe('the connections to one mailbox', () => {
   it('are three at most, whoever opens them; nobody is forgotten', async () => {
     const client = startClient()
-    const all = [
-      ...Array.from({ length: 20 }, () => client.submit()),
-      ...Array.from({ length: 10 }, () => client.probe()),
-    ]
+    const all = Array.from({ length: 30 }, () => client.probe())
     await settle()
     expect(client.open).toHaveLength(3)
     await client.drain()
     expect(await Promise.all(all)).toHaveLength(30)
     expect(client.most()).toBe(3)
-  })
-
-  it('keep one for verifications while many messages wait', async () => {
-    const client = startClient()
-    const messages = Array.from({ length: 40 }, () => client.submit())
-    const proof = client.probe()
-    await settle()
-    expect(client.open.map(({ kind }) => kind).sort()).toEqual(['probe', 'submit', 'submit'])
-    client.open.find(({ kind }) => kind === 'probe')?.end()
-    await proof
-    await client.drain()
-    await Promise.all(messages)
   })
 
   it.each([
@@ -134,15 +97,13 @@ describe('the connections to one mailbox', () => {
     await settle()
     const refused = [
       client.probe(undefined, {}, abort.signal),
-      client.submit(undefined, abort.signal),
-      client.submit(undefined, abort.signal),
-      client.submit(undefined, abort.signal),
+      client.probe(undefined, {}, abort.signal),
     ].map((result) => expect(result).rejects.toThrow('enough'))
     await settle()
     abort.abort(new Error('enough'))
     await Promise.all(refused)
     // The places that they waited for are free for the next ones.
-    const next = [client.submit(), client.submit()]
+    const next = [client.probe(), client.probe()]
     await client.drain()
     await Promise.all([...busy, ...next])
     expect(client.most()).toBe(3)
@@ -150,33 +111,49 @@ describe('the connections to one mailbox', () => {
 
   it('go before those that are only kept for the next message', async () => {
     const slots = createMailboxSlots()
-    const pooled = { server: SERVER, login: 'alerts@contoso.com' }
-    const kept = await Promise.all(
-      [1, 2, 3].map(() => slots.acquire(pooled, { most: 3, urgent: false })),
-    )
+    const kept = await Promise.all([1, 2, 3].map(() => slots.acquire(POOLED, FOR_MESSAGES)))
     for (const slot of kept) slot.onWanted(() => slot.release())
+    const client = limitPerMailbox({ probe: async () => probe() }, { slots })
+    const authentication = mailbox('Alerts@contoso.com')
+    expect((await client.probe({ server: SERVER, authentication })).failure).toBeNull()
+  })
+
+  it('come next while many messages wait', async () => {
+    const slots = createMailboxSlots()
+    const [busy] = await Promise.all([1, 2, 3].map(() => slots.acquire(POOLED, FOR_MESSAGES)))
+    let begun = 0
+    for (let i = 0; i < 40; i++) void slots.acquire(POOLED, FOR_MESSAGES).then(() => begun++)
+    const latch = createLatch()
+    let probed = 0
     const client = limitPerMailbox(
       {
-        probe: async () => probe(),
-        submit: async () => ({ ok: true, value: RECEIPT }),
+        async probe() {
+          probed++
+          await latch.passed
+          return probe()
+        },
       },
       { slots },
     )
-    const authentication = mailbox('Alerts@contoso.com')
-    expect((await client.probe({ server: SERVER, authentication })).failure).toBeNull()
-    const sent = await client.submit({ server: SERVER, authentication, message: MESSAGE })
-    expect(sent.ok).toBe(true)
+    const proof = client.probe({ server: SERVER, authentication: mailbox('alerts@contoso.com') })
+    await settle()
+    expect([begun, probed]).toEqual([0, 0])
+    busy?.release()
+    await settle()
+    expect([begun, probed]).toEqual([0, 1])
+    latch.open()
+    await proof
+    await settle()
+    expect(begun).toBe(1)
   })
 
   it('leave their place when they fail', async () => {
     let calls = 0
     const client = limitPerMailbox({
-      probe: () => Promise.reject(new Error('not used here')),
-      submit: () => Promise.reject(new Error(`refused ${++calls}`)),
+      probe: () => Promise.reject(new Error(`refused ${++calls}`)),
     })
-    const options = { server: SERVER, authentication: mailbox('a@contoso.com'), message: MESSAGE }
-    for (let i = 1; i <= 5; i++)
-      await expect(client.submit(options)).rejects.toThrow(`refused ${i}`)
+    const options = { server: SERVER, authentication: mailbox('a@contoso.com') }
+    for (let i = 1; i <= 5; i++) await expect(client.probe(options)).rejects.toThrow(`refused ${i}`)
   })
 
   it('are shared by the runs of all profiles, with and without a message', async () => {
