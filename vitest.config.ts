@@ -4,8 +4,10 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // What ends a test that hangs; a busy machine is no reason.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
+    expect: { poll: { timeout: 30_000 } },
     pool: 'forks',
     // Many tests wait for other processes: one at a time would leave a small machine idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),

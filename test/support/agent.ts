@@ -5,6 +5,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/platform/secret.ts'
 import { type SandboxTenant, startSandboxTenant } from '../../src/sandbox/index.ts'
 import { type Call, createCall } from './api.ts'
+import { farSchedule } from './far-schedule.ts'
 import { type TemporaryFolder, temporaryFolder } from './folder.ts'
 import { captureLog, type LogCapture } from './log.ts'
 import type { MovableClock } from './movable-clock.ts'
@@ -43,7 +44,12 @@ export async function startAgent(options: TestAgentOptions = {}): Promise<TestAg
   const logs = captureLog()
   const config: Config = {
     ...loadConfig({
-      env: { POSTERN_HTTP_PORT: '0', POSTERN_RELAY_PORT: '0', POSTERN_DATA_DIR: folder.path },
+      env: {
+        POSTERN_HTTP_PORT: '0',
+        POSTERN_RELAY_PORT: '0',
+        POSTERN_DATA_DIR: folder.path,
+        POSTERN_VERIFICATION_SCHEDULE: farSchedule(),
+      },
       isTerminal: false,
     }),
     adminToken: new Secret(ADMIN_TOKEN),

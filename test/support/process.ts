@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type { SandboxTenant } from '../../src/sandbox/index.ts'
 import { type Call, createCall } from './api.ts'
+import { farSchedule } from './far-schedule.ts'
 import { repositoryFile } from './golden.ts'
 
 export interface Ended {
@@ -129,5 +130,6 @@ export function agentEnvironment(
     POSTERN_ADMIN_TOKEN: PROCESS_ADMIN_TOKEN,
     POSTERN_ALLOW_CUSTOM_CLOUD: 'true',
     POSTERN_CA_FILE: caFile,
+    POSTERN_VERIFICATION_SCHEDULE: farSchedule(),
   }
 }
