@@ -29,7 +29,7 @@ export async function startCarrier(): Promise<Carrier> {
   return {
     tenant,
     async mailTo(address) {
-      const wait = AbortSignal.timeout(20_000)
+      const wait = AbortSignal.timeout(60_000)
       const found = await tenant.tenant.inbox.waitFor((m) => m.envelope.to.includes(address), wait)
       return readMail(found.raw)
     },

@@ -37,7 +37,7 @@ async function create(profile: Record<string, unknown>) {
 
 async function mailTo(address: string): Promise<ReadMail> {
   const { inbox } = agent.tenant.tenant
-  const wait = AbortSignal.timeout(10_000)
+  const wait = AbortSignal.timeout(30_000)
   return readMail((await inbox.waitFor((m) => m.envelope.to.includes(address), wait)).raw)
 }
 

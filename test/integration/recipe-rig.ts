@@ -126,7 +126,7 @@ export async function startRecipes(create: readonly string[]): Promise<RecipeRig
     },
     async mailTo(address) {
       const { inbox } = agent.tenant.tenant
-      const wait = AbortSignal.timeout(20 * SECOND_MS)
+      const wait = AbortSignal.timeout(60 * SECOND_MS)
       const { envelope, raw } = await inbox.waitFor((m) => m.envelope.to.includes(address), wait)
       const mail = readMail(raw)
       const trace = mail.header('Received').find((value) => value.includes('(Postern)'))

@@ -44,7 +44,7 @@ describe('Sending through the whole agent', () => {
     const sent = await command(args, 'Hello\n', env)
     expect(sent).toMatchObject({ code: 0, stderr: '' })
     expect(sent.stdout).toMatch(/is delivered: 250 /)
-    await expect.poll(() => tenant.tenant.inbox.list().length, { timeout: 20_000 }).toBe(3)
+    await expect.poll(() => tenant.tenant.inbox.list().length).toBe(3)
 
     const mails = tenant.tenant.inbox
       .list()

@@ -158,7 +158,7 @@ it('a wrong file changes nothing, is told by line and mail, and the all-clear fo
   expect(lastRun).toMatchObject({ outcome: 'refused', problems: status.problems })
   expect([inSync, lastApplied.hash === lastRun.hash]).toEqual([false, false])
   expect(await shown(agent)).toEqual(before)
-  const wait = AbortSignal.timeout(10_000)
+  const wait = AbortSignal.timeout(30_000)
   const { inbox } = synced.tenant.tenant
   const mail = readMail(
     (await inbox.waitFor((m) => m.envelope.to.includes('it@contoso.com'), wait)).raw,

@@ -112,7 +112,7 @@ async function meetInRenewal(
     const credentials = mustBe(200, await agent.call('GET', `profiles/${id}/credential`))
     if (credentials.renewal?.error == null) throw new Error(JSON.stringify(credentials))
     return credentials
-  }, 10_000)
+  }, 30_000)
   return { before: null, code: told.renewal.error, after: null, told }
 }
 

@@ -210,6 +210,6 @@ describe('the outbox against the simulated tenant', () => {
       await intake.commit({ ...draft, envelope })
     }
     await bench.clock.advance(2 * SECOND)
-    await expect.poll(() => bench.inboxIds().length, { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => bench.inboxIds().length).toBe(1)
   })
 })

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import {
   FRONT_DOOR,
   HOST_NAME,
@@ -277,7 +277,7 @@ describe('the dialogue of the simulated Exchange Online', () => {
     })
     await one.command('QUIT')
     await two.command('QUIT')
-    await vi.waitFor(() => expect(counters.smtpOpenConnections).toBe(0))
+    await expect.poll(() => counters.smtpOpenConnections).toBe(0)
     await using three = await openSmtpDialogue({ port: exchange.port })
     await three.read()
     expect(counters).toMatchObject({ smtpConnections: 3, smtpMaxOpenConnections: 2 })

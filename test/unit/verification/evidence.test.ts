@@ -56,7 +56,7 @@ describe('what Graph said, at the simulated tenant', () => {
       const { body } = await agent.call('GET', 'profiles/default/credential')
       expect(body.graph?.state).toBe('read')
       expect(globalThis.Date.parse(body.graph.checkedAt)).toBeGreaterThanOrEqual(since)
-    }, 10_000)
+    }, 30_000)
   }
 
   it('names the ID that was copied instead of that of the enterprise application', async () => {
@@ -87,7 +87,7 @@ describe('what Graph said, at the simulated tenant', () => {
       const { body } = await agent.call('GET', 'profiles/default/credential')
       expect(body.proof?.diagnosis?.code).toBe('secret_wrong')
       return body
-    }, 10_000)
+    }, 30_000)
     // The former one works: that says nothing about the new one, which may still be spreading.
     expect(staged.proof.diagnosis.cause).not.toContain('It worked until')
     expect(staged.proof.diagnosis.waitingUntil).toMatch(/Z$/)
@@ -99,7 +99,7 @@ describe('what Graph said, at the simulated tenant', () => {
         ({ kind }: { kind: string }) => kind === 'credentialReplacement',
       )
       expect(refused?.diagnosis.likelyCauses[0]).toContain(words)
-    }, 10_000)
+    }, 30_000)
     expect([202, 422]).toContain((await staging).status)
   })
 })
