@@ -139,9 +139,11 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   }
 
   const subscriptions = [
-    store.onChange((profileIds) => {
+    store.onChange((profileIds, isAnew) => {
       news.changed(profileIds)
       wake(profileIds)
+      // What is due may have been told by an answer that was lost.
+      if (isAnew) watch.due(clock.now())
       watch.look()
     }),
     events.on('profile.created', () => watch.look()),

@@ -14,12 +14,13 @@ export async function followForeign(deps: {
   signal: AbortSignal
 }): Promise<void> {
   const { storage, store, clock, log, signal } = deps
-  let seen = storage.foreignChanges()
+  // The store was opened a while ago: the first look counts whatever came in between.
+  let seen: number | undefined
   for (;;) {
     await clock.sleep(EVERY_MS, signal)
-    const now = storage.foreignChanges()
-    if (now === seen) continue
     try {
+      const now = storage.foreignChanges()
+      if (now === seen) continue
       await store.refreshCounts()
       // Only what was counted is seen: after a failure it is tried again.
       seen = now

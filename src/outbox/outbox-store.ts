@@ -39,7 +39,8 @@ export interface ClaimedMessage {
 /** What one attempt came to, committed as a whole. */
 export interface Settlement {
   readonly messageId: string
-  readonly attempt: Omit<Attempt, 'number'>
+  /** Numbered by who made it: one more than the claimed message had. */
+  readonly attempt: Attempt
   /** Recipients whose state has changed. */
   readonly recipients: readonly Pick<
     StoredRecipient,
@@ -75,6 +76,7 @@ export interface OutboxStore extends AsyncDisposable {
   unclaim(messageIds: readonly string[]): Promise<void>
   /** Undefined: no such piece. */
   readChunk(messageId: string, index: number): Promise<Uint8Array | undefined>
+  /** Throws attempt_settled when the message is not being sent in this attempt: what it came to is stored already. */
   settle(settlement: Settlement): Promise<void>
   /** Deferred ones that are due become `queued`; profiles concerned, and when the next one is due. */
   wakeDue(
@@ -113,8 +115,11 @@ export interface OutboxStore extends AsyncDisposable {
 
   /** Waiting messages by profile, as of the last commit; from memory. `held` counts state `held` alone. */
   counts(): ReadonlyMap<string, QueueCounts>
-  /** Called after a commit that changed the counts of these profiles. Returns the end of the subscription. */
-  onChange(listener: (profileIds: readonly string[]) => void): () => void
+  /**
+   * Called after a commit that changed the counts of these profiles. `isAnew`: all of them are counted anew, and answers
+   * of the store before that may have been lost. Returns the end of the subscription.
+   */
+  onChange(listener: (profileIds: readonly string[], isAnew: boolean) => void): () => void
   /** Another process has accepted messages: read the counts anew. */
   refreshCounts(): Promise<void>
 
@@ -129,7 +134,10 @@ export interface OutboxStore extends AsyncDisposable {
     | Pick<StoredMessage, 'state' | 'reply' | 'serverMessageId' | 'diagnosis' | 'attempts'>
     | undefined
   >
-  /** From one of `from` to `queued` now; recipients without success wait again. False: it is in another state. */
+  /**
+   * From one of `from` to `queued` now. Of a message that had ended the recipients without success wait again; one that
+   * still waits leaves those alone who have failed for good. False: it is in another state.
+   */
   requeue(id: string, from: readonly MessageState[], now: number): Promise<boolean>
   /** False: it is not waiting. */
   cancel(id: string, now: number): Promise<boolean>

@@ -14,6 +14,17 @@ export function messageSending(id: string): PosternError {
   })
 }
 
+export function attemptSettled(id: string, number: number): PosternError {
+  return new PosternError(
+    `The message ${id} is not being sent in attempt ${number}: what that came to is stored already. Nobody has to act.`,
+    { kind: 'conflict', code: 'attempt_settled' },
+  )
+}
+
+export function isAttemptSettled(error: unknown): boolean {
+  return error instanceof PosternError && error.code === 'attempt_settled'
+}
+
 export function messageDelivered(id: string): PosternError {
   return new PosternError(
     `The message ${id} was delivered already; there is nothing to try again.`,

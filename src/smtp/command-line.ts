@@ -30,15 +30,22 @@ export function toWire(line: string): string {
  * (RFC 5890 §2.3.2.1) unless `utf8` says that the command carries SMTPUTF8 (RFC 6531 §3.3).
  */
 export function toPath(address: string, options: { utf8: boolean } = { utf8: false }): string {
+  const path = findPath(address, options)
+  if (path === undefined) throw unsafe('an email address')
+  return path
+}
+
+/** As toPath; undefined: it can be none. */
+export function findPath(address: string, options: { utf8: boolean }): string | undefined {
   const at = address.lastIndexOf('@')
   const local = address.slice(0, at)
   const given = address.slice(at + 1)
   // A lone surrogate would become another character on the wire.
   const isSafe = QUOTED.test(local) || !UNSAFE_IN_PATH.test(local)
-  if (at < 1 || !isSafe || !address.isWellFormed()) throw unsafe('an email address')
+  if (at < 1 || !isSafe || !address.isWellFormed()) return undefined
   if (ASCII_DOMAIN.test(given)) return `<${local}@${given}>`
   const domain = UNSAFE_IN_PATH.test(given) || ASCII.test(given) ? '' : domainToASCII(given)
-  if (domain === '') throw unsafe('an email address')
+  if (domain === '') return undefined
   return `<${local}@${options.utf8 ? given : domain}>`
 }
 

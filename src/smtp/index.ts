@@ -17,6 +17,7 @@
  * sent. Nothing is kept between calls, and nothing needs to survive a crash.
  */
 export { createSmtpClient, type SmtpClient, type SmtpClientDeps } from './client.ts'
+export { findPath, needsSmtpUtf8 } from './command-line.ts'
 export type { SmtpServer } from './failures.ts'
 export { type Block, linesOf, oneLine, shorten, toHtml, toText } from './mail-body.ts'
 export {

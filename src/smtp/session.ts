@@ -25,7 +25,8 @@ export interface SmtpSession {
    * One at a time. Rejects only when the signal is aborted, when the caller's own values cannot be sent
    * (smtp_value_invalid, smtp_message_invalid), or with what `body` or `beforeEnd` rejects with. Where the server had
    * heard of the message by then, the session is not usable afterwards, and the server does not have the message,
-   * unless the signal was aborted after the final dot.
+   * unless the signal was aborted after the final dot. A recipient whose address cannot exist is no reason to reject:
+   * it fails alone.
    */
   send(message: OutgoingMessage): Promise<SendResult>
   /** QUIT, as a courtesy, and close. */

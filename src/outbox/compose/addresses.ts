@@ -9,6 +9,9 @@ export interface Mailbox {
 
 /** As long as a display name in Exchange Online can be. */
 const LONGEST_NAME = 256
+const LONGEST_SHOWN = 80
+/** All blanks but the usual one, controls and marks without a picture, and what is no character. */
+const HIDDEN = /(?! )[\p{C}\p{Z}]/gu
 /** Line breaks and all other control characters: they end a header field, or hide what follows. */
 const FORBIDDEN = /[\p{Cc}\u2028\u2029]/u
 
@@ -27,7 +30,8 @@ export function readMailboxes(
 function readMailbox(value: AddressInput, field: string, findings: Findings): Mailbox | undefined {
   const { name, address } = typeof value === 'string' ? split(value) : { name: '', ...value }
   const shownName = readName(name, field, findings)
-  const read = readEmailAddress(address, { field, label: field }, findings)
+  const label = `${field} ${shownAddress(address)}`
+  const read = readEmailAddress(address, { field, label }, findings)
   if (read === '') {
     findings.problem(field, `${field} is empty: enter a whole address such as ada@example.com.`)
   }
@@ -60,6 +64,15 @@ export function readName(name: string, field: string, findings: Findings): strin
     return undefined
   }
   return name.trim()
+}
+
+/** In quotes for a sentence; a character that nobody sees, or that turns text round, as its number. */
+export function shownAddress(text: string): string {
+  const visible = text.slice(0, LONGEST_SHOWN).replaceAll(HIDDEN, (character) => {
+    const number = (character.codePointAt(0) ?? 0).toString(16).toUpperCase()
+    return `[U+${number.padStart(4, '0')}]`
+  })
+  return `“${visible}”`
 }
 
 /** Without control characters, and whole Unicode (no half of a surrogate pair). */

@@ -3,7 +3,7 @@ import { createFindings, type Profile, readEmailAddress } from '../../profiles/i
 import { MESSAGE_LIMIT_BYTES, type MessageInput, MOST_RECIPIENTS } from '../api.ts'
 import { type Accepted, type Draft, type Envelope, PRIORITY, type Source } from '../message.ts'
 import type { Outbox } from '../outbox.ts'
-import { isSenderOf, needsUtf8, senderAddresses } from './addresses.ts'
+import { isSenderOf, needsUtf8, senderAddresses, shownAddress } from './addresses.ts'
 import { completeHeader } from './complete-header.ts'
 import { composeMime } from './compose-mime.ts'
 import { createHashedStream, fingerprintOf } from './fingerprint.ts'
@@ -115,7 +115,8 @@ function readEnvelope(
 ): { sender: string; recipients: readonly string[] } {
   const findings = createFindings()
   const read = (value: string, field: string) => {
-    const address = readEmailAddress(value, { field, label: field }, findings)
+    const label = `${field} ${shownAddress(value)}`
+    const address = readEmailAddress(value, { field, label }, findings)
     if (address === '') findings.problem(field, `${field} is empty: enter a whole address.`)
     return address ?? ''
   }

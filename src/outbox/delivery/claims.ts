@@ -15,6 +15,8 @@ export interface Claims {
   note(profileId: string): void
   /** One message of a profile on hold is to be tried. */
   probe(profileId: string): void
+  /** The last one said nothing about the profile: another one that is queued, if there is any. */
+  probeNext(profileId: string): void
   /** Whether there may be something to take. */
   hasWork(): boolean
   /** Whether only the pause keeps mail waiting. */
@@ -57,7 +59,8 @@ export function createClaims(deps: ClaimsDeps): Claims {
   const { store, holds, profileIds, isPaused, monotonicMs, giveBack, hasSession, isReady } = deps
   const queue = createQueueState({ store })
   const buffer: Item[] = []
-  const probes = new Set<string>()
+  /** By profile: whether mail that was put off may be the probe, too. */
+  const probes = new Map<string, boolean>()
   let filling: Promise<void> | undefined
   let overtaken = 0
   let batch = 1
@@ -71,7 +74,7 @@ export function createClaims(deps: ClaimsDeps): Claims {
     return {
       all: ids.filter((id) => !isStopped(id) && queue.mayHave(id, 'all')),
       own: ids.filter((id) => isStopped(id) && queue.mayHave(id, 'own')),
-      probes: paused ? [] : [...probes],
+      probes: paused ? [] : [...probes.keys()],
     }
   }
 
@@ -83,11 +86,12 @@ export function createClaims(deps: ClaimsDeps): Claims {
   }
 
   async function claimProbe(profileId: string): Promise<void> {
+    const mayWake = probes.get(profileId) ?? false
     probes.delete(profileId)
     if (holds.find(profileId) === undefined) return
     const request = { profileIds: [profileId], limit: 1 }
     let claimed = await store.claim(request)
-    if (claimed.length === 0) {
+    if (claimed.length === 0 && mayWake) {
       // All that waits may be put off for another time.
       await store.wakeAll([profileId])
       claimed = await store.claim(request)
@@ -127,7 +131,8 @@ export function createClaims(deps: ClaimsDeps): Claims {
     if (back.length === 0) return
     for (const item of back) buffer.splice(buffer.indexOf(item), 1)
     for (const { claimed, isProbe } of back) {
-      if (isProbe && known.has(claimed.message.profileId)) probes.add(claimed.message.profileId)
+      const { profileId } = claimed.message
+      if (isProbe && known.has(profileId)) probes.set(profileId, true)
     }
     giveBack(back.map(({ claimed }) => claimed.message))
   }
@@ -149,7 +154,8 @@ export function createClaims(deps: ClaimsDeps): Claims {
 
   return {
     note: (profileId) => queue.note(profileId),
-    probe: (profileId) => void probes.add(profileId),
+    probe: (profileId) => void probes.set(profileId, true),
+    probeNext: (profileId) => void probes.set(profileId, probes.get(profileId) ?? false),
     hasWork() {
       if (buffer.length > 0) return true
       const { all, own, probes: due } = claimable()

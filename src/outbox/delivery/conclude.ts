@@ -1,8 +1,7 @@
 import type { Diagnosis } from '../../diagnosis/index.ts'
-import { HOUR_MS } from '../../platform/clock.ts'
 import type { MessageState } from '../message.ts'
 import type { ClaimedMessage, OutboxStore, Settlement } from '../outbox-store.ts'
-import { expiresAt, nextAttemptAt } from './schedule.ts'
+import { expiresAt, isTry, nextAttemptAt } from './schedule.ts'
 import type { Verdict } from './verdict.ts'
 
 /** What a verdict makes of the message, ready to be stored. */
@@ -35,6 +34,7 @@ export async function conclude(
   const { claimed, verdict, mailbox, server, startedAt, finishedAt, serverMessageId } = facts
   const { delivered, diagnosis, reply, outcome } = verdict
   const attempt = {
+    number: claimed.message.attempts + 1,
     startedAt,
     finishedAt,
     outcome,
@@ -96,21 +96,20 @@ async function deferUntil(
   { store, random }: Parameters<typeof conclude>[0],
   facts: ConcludeFacts,
 ): Promise<number | undefined> {
-  const { claimed, verdict, startedAt, finishedAt: now, retryHours, recipientsPerMessage } = facts
+  const { claimed, verdict, startedAt, finishedAt: now, recipientsPerMessage } = facts
   const { message, recipients } = claimed
-  const { acceptedAt, attempts } = message
+  const own = { startedAt, finishedAt: now, outcome: verdict.outcome, recipients: facts.tried }
+  const detail = message.attempts === 0 ? undefined : await store.find(message.id)
+  const attempts = [...(detail?.attempts ?? []), own]
   // Each part of a large message that got through was a try, too, but not one without success.
-  const done = message.recipientCount - recipients.length
-  const tries = attempts + 1 - Math.ceil(done / recipientsPerMessage)
+  const done = Math.ceil((message.recipientCount - recipients.length) / recipientsPerMessage)
+  // What is put aside again and again makes room for others, as what is tried does.
+  const tries = isTry(own)
+    ? attempts.filter(isTry).length - done
+    : attempts.filter((attempt) => attempt.recipients === 0).length
   const retryAfterMs = verdict.diagnosis?.retryAfterMs ?? null
   const at = nextAttemptAt({ now, tries, retryAfterMs, random })
-  const earliestEnd = acceptedAt + retryHours * HOUR_MS
-  // Accepted after its try: the clock was set back since, and that end is of another time.
-  if (acceptedAt <= startedAt && at < earliestEnd) return at
-  const detail = await store.find(message.id)
-  const known = detail?.attempts ?? []
-  const own = { startedAt, finishedAt: now }
-  const end = expiresAt({ ...facts, acceptedAt, attempts: [...known, own] })
+  const end = expiresAt({ ...facts, acceptedAt: message.acceptedAt, attempts })
   if (now >= end) return undefined
   // The last try is made when the time is over.
   return Math.min(at, end)

@@ -7,7 +7,10 @@ export interface DayBudget {
   load(): Promise<void>
   /** Whether `load` is needed first. */
   isStale(): boolean
+  /** Without those that are reserved. */
   left(): number
+  /** Whether the accepted ones alone use up the day: what is under way cannot give anything back. */
+  isUsedUp(): boolean
   /** Until the next hour leaves the window. */
   waitMs(): number
   /** For recipients under way. Returns what ends it, with how many of them were accepted. */
@@ -47,6 +50,12 @@ export function createDayBudget(deps: DayBudgetDeps): DayBudget {
     return sum
   }
 
+  /** Without limit: infinite. */
+  function notAccepted(): number {
+    const most = recipientsPerDay() ?? Number.POSITIVE_INFINITY
+    return most - Math.max(stored + sinceLoad, remembered())
+  }
+
   return {
     isStale: () => recipientsPerDay() !== null && loadedHour !== hourNow(),
     async load() {
@@ -62,11 +71,8 @@ export function createDayBudget(deps: DayBudgetDeps): DayBudget {
       stored = Math.max(0, all - future)
       loadedHour = hour
     },
-    left() {
-      const most = recipientsPerDay()
-      if (most === null) return Number.POSITIVE_INFINITY
-      return most - Math.max(stored + sinceLoad, remembered()) - reserved
-    },
+    left: () => notAccepted() - reserved,
+    isUsedUp: () => notAccepted() <= 0,
     waitMs: () => HOUR_MS - (clock.now() % HOUR_MS) + 1,
     reserve(recipients) {
       reserved += recipients

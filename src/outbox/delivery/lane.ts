@@ -14,6 +14,7 @@ import { createClaims, type Item } from './claims.ts'
 import type { Conclusion } from './conclude.ts'
 import { createConcurrency } from './concurrency.ts'
 import { createDayBudget } from './day-budget.ts'
+import { createDayNotice } from './day-notice.ts'
 import { createExplaining } from './explaining.ts'
 import { createGiveBack } from './give-back.ts'
 import type { HoldBook } from './hold-book.ts'
@@ -105,6 +106,7 @@ export function createLane(deps: LaneDeps): Lane {
     clock,
     monotonicMs,
   })
+  const notice = createDayNotice({ budget, laneProfiles, clock, news })
   const connections = () => limits().connections
   const concurrency = createConcurrency({ connections, monotonicMs, random })
   const pool = createSessionPool({ ...deps, connections })
@@ -127,7 +129,11 @@ export function createLane(deps: LaneDeps): Lane {
     isReady: ({ claimed }) => !(trials.isBusy && mustProve(claimed)),
     hasSession: (profileId) => pool.hasIdle(profileId),
     onFailure: onStoreFailure,
-    onFilled: kick,
+    onFilled() {
+      kick()
+      // Whoever waits for the end of a claim does so also when nothing more is begun.
+      tasks.pulse()
+    },
   })
   const senderProbes = new Set<string>()
   let storeTroubleUntil = Number.NEGATIVE_INFINITY
@@ -135,7 +141,6 @@ export function createLane(deps: LaneDeps): Lane {
   let isDispatching = false
   let isAgain = false
   let isStopping = false
-  let isDayUsedUp = false
   let alarm = () => {}
 
   function onStoreFailure(error: unknown): void {
@@ -182,11 +187,15 @@ export function createLane(deps: LaneDeps): Lane {
       const paceMs = pacer.waitMs()
       if (paceMs > 0) return wakeIn(paceMs)
       if (budget.isStale()) await budget.load()
-      if (!hasRoomToday()) {
+      if (budget.left() <= 0) {
+        // What is under way may come to nothing: its end looks again.
+        if (!budget.isUsedUp()) return
+        notice.usedUp()
         // Claimed ahead: it is not being sent for hours.
         claims.clear()
         return wakeIn(budget.waitMs())
       }
+      notice.hasRoom()
       const isPaced = limits().messagesPerMinute !== null
       const item = await claims.take(isPaced ? 1 : concurrency.limit())
       if (item === undefined) {
@@ -197,22 +206,6 @@ export function createLane(deps: LaneDeps): Lane {
       if (!isPaced) claims.ahead(concurrency.limit())
       start(item)
     }
-  }
-
-  function hasRoomToday(): boolean {
-    if (budget.left() > 0) {
-      isDayUsedUp = false
-      return true
-    }
-    if (!isDayUsedUp) {
-      isDayUsedUp = true
-      const until = clock.now() + budget.waitMs()
-      for (const { id, delivery } of laneProfiles()) {
-        if (delivery.recipientsPerDay === null) continue
-        news.dayUsedUp(id, delivery.recipientsPerDay, until)
-      }
-    }
-    return false
   }
 
   function start(item: Item): void {
@@ -258,12 +251,13 @@ export function createLane(deps: LaneDeps): Lane {
   function putAside(claimed: ClaimedMessage, profile: Profile, verdict: Verdict): void {
     const facts = { claimed, verdict, startedAt: clock.now(), tried: 0, serverMessageId: null }
     // Its time is not over before it was tried.
-    const stored = { ...settleFacts(profile, facts), retryHours: Number.POSITIVE_INFINITY }
-    tasks.run('put aside', () => settling.settle(stored))
+    tasks.run('put aside', () => settling.settle(settleFacts(profile, facts, true)))
   }
 
-  function settleFacts<Facts extends object>(profile: Profile, facts: Facts) {
-    const { retryHours, recipientsPerMessage } = profile.delivery
+  /** `isUntimed`: the time of the message does not end with this. */
+  function settleFacts<Facts extends object>(profile: Profile, facts: Facts, isUntimed: boolean) {
+    const { recipientsPerMessage } = profile.delivery
+    const retryHours = isUntimed ? Number.POSITIVE_INFINITY : profile.delivery.retryHours
     const { host, port } = profile.server
     return {
       ...facts,
@@ -297,7 +291,7 @@ export function createLane(deps: LaneDeps): Lane {
 
     let carried: Carried
     try {
-      carried = await carry({ pool, store, diagnose: tell }, claimed, recipients, signal)
+      carried = await carry({ pool, store, diagnose: tell, log }, claimed, recipients, signal)
     } catch (error) {
       ticket.cancel()
       account(0)
@@ -317,8 +311,13 @@ export function createLane(deps: LaneDeps): Lane {
     // In memory before anything else begins; the commit follows.
     trials.note(claimed.message, verdict)
     heed(verdict)
-    const outcome = { claimed, verdict, startedAt, tried: recipients.length, serverMessageId }
-    const commit = settling.settle(settleFacts(profile, outcome))
+    // Held mail ends with `holdHours`, not with its schedule; a probe that no server has heard is no try of the message.
+    const isHeld = (hold ?? senderHold) !== undefined
+    const isUnheard = isHeld && lease === undefined && verdict.outcome === 'deferred'
+    const stored: Verdict = isUnheard ? { ...verdict, outcome: 'held' } : verdict
+    const tried = recipients.length
+    const outcome = { claimed, verdict: stored, startedAt, tried, serverMessageId }
+    const commit = settling.settle(settleFacts(profile, outcome, isHeld))
     tasks.run('settle', () => commit)
     stranded.note(claimed.message, { verdict, carried, commit })
     if (verdict.isServing) stranded.wake()
@@ -333,6 +332,9 @@ export function createLane(deps: LaneDeps): Lane {
       isLoggedIn,
       commit,
     })
+    if (item.isProbe && carried.failure !== null && 'notTried' in carried.failure) {
+      claims.probeNext(profile.id)
+    }
     if (lease !== undefined) {
       lease.settled = commit
       pool.give(lease)
@@ -347,7 +349,7 @@ export function createLane(deps: LaneDeps): Lane {
     } else if (isServing) concurrency.success()
   }
 
-  /** Nothing was tried: the settings changed on the way, the store cannot be read, or the agent stops. */
+  /** Nothing was tried: the settings changed on the way, the whole store cannot be read, or the agent stops. */
   function onCarryFailure(error: unknown, id: string): void {
     if (signal.aborted || isStopping) return
     const code = error instanceof PosternError ? error.code : ''

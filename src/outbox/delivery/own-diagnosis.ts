@@ -1,4 +1,5 @@
 import type { Diagnosis } from '../../diagnosis/index.ts'
+import { PosternError } from '../../platform/errors.ts'
 
 /** What Postern itself decides about mail, without an answer of a server. */
 
@@ -44,8 +45,9 @@ export function profileRemoved(profileId: string): Diagnosis {
 
 /** The mail fails, and the reason of the hold stays in sight. */
 export function heldTooLong(holdHours: number, reason: Diagnosis): Diagnosis {
-  const days = Math.round(holdHours / 24)
-  const time = holdHours < 48 ? `${holdHours} hours` : `${days} days`
+  const isInDays = holdHours >= 48 && holdHours % 24 === 0
+  const hours = holdHours === 1 ? '1 hour' : `${holdHours} hours`
+  const time = isInDays ? `${holdHours / 24} days` : hours
   return {
     ...reason,
     code: 'held_too_long',
@@ -84,4 +86,34 @@ export function messageNotSendable(sentence: string): Diagnosis {
     cause: 'The message as it was handed in cannot be sent by SMTP.',
     remedy: 'The operator of Postern has the sending application corrected.',
   })
+}
+
+/** The message is tried again: what is damaged may be repaired, or restored from a backup. */
+export function messageUnreadable(error: unknown): Diagnosis {
+  const reason = error instanceof PosternError ? ` ${error.message}` : ''
+  return {
+    ...own({
+      code: 'message_unreadable',
+      summary: `The content of the message cannot be read from the database.${reason}`,
+      cause:
+        'The part of the database file with this message is damaged, or the disk cannot read it.',
+      remedy:
+        'The operator of Postern checks the disk and restores the newest backup, or cancels the message and has the application send it again.',
+    }),
+    retry: 'transient',
+  }
+}
+
+/** Nobody knows it, so it is temporary. The log has the details. */
+export function deliveryFault(): Diagnosis {
+  return {
+    ...own({
+      code: 'delivery_fault',
+      summary: 'The message could not be tried because of an error inside Postern.',
+      cause: 'An unexpected error came up before the message was handed over to the server.',
+      remedy:
+        'Postern tries the message again by itself. When that does not help, the operator of Postern reports the error that the log has under the id of the message.',
+    }),
+    retry: 'transient',
+  }
 }

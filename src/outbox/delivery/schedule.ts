@@ -31,6 +31,11 @@ function isGap(earlier: number, later: number): boolean {
   return Math.abs(later - earlier) > GAP_MS
 }
 
+/** Whether the message itself had its chance: not while a hold stopped it, nor when Postern put it aside. */
+export function isTry({ outcome, recipients }: Pick<Attempt, 'outcome' | 'recipients'>): boolean {
+  return outcome !== 'held' && recipients > 0
+}
+
 /**
  * When a message runs out of time. Its whole time counts from its acceptance, and anew after a time in which it was not
  * tried: a hold, a stop of the agent, a sleep of the machine in the middle of a try.
@@ -39,7 +44,7 @@ export function expiresAt(facts: {
   acceptedAt: number
   retryHours: number
   /** Of the message, in their order. */
-  attempts: readonly Pick<Attempt, 'startedAt' | 'finishedAt'>[]
+  attempts: readonly Pick<Attempt, 'startedAt' | 'finishedAt' | 'outcome' | 'recipients'>[]
   /** When its last hold ended, where that is known; else null. */
   releasedAt: number | null
 }): number {
@@ -49,15 +54,16 @@ export function expiresAt(facts: {
   const last = attempts.at(-1)
   if (first === undefined || last === undefined) return acceptedAt + wholeMs
   // Twice what the schedule has room for: gaps cannot go on for ever.
-  if (attempts.length >= 2 * (retryHours + MINUTES.length)) {
+  if (attempts.filter(isTry).length >= 2 * (retryHours + MINUTES.length)) {
     return Math.min(acceptedAt, first.startedAt) + wholeMs
   }
   // A hold that ended under a clock that was set back since says nothing.
   const isKnown = releasedAt !== null && releasedAt <= last.finishedAt
   const endOf = (since: number) => (isKnown ? Math.max(since, releasedAt) : since) + wholeMs
   let from = last.finishedAt
-  for (const { startedAt, finishedAt } of attempts.toReversed()) {
-    if (isGap(finishedAt, from)) return endOf(from)
+  for (const attempt of attempts.toReversed()) {
+    const { startedAt, finishedAt } = attempt
+    if (isGap(finishedAt, from) || !isTry(attempt)) return endOf(from)
     if (isGap(startedAt, finishedAt)) return endOf(finishedAt)
     from = startedAt
   }

@@ -1,9 +1,10 @@
 import { type Clock, SECOND_MS } from '../../platform/clock.ts'
-import { messageOf, PosternError } from '../../platform/errors.ts'
+import { messageOf } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { OutboxNews } from '../events.ts'
 import type { StoredMessage } from '../message.ts'
 import type { OutboxStore } from '../outbox-store.ts'
+import { isAttemptSettled } from '../refusals.ts'
 import { type ConcludeFacts, type Conclusion, conclude } from './conclude.ts'
 
 /** Writes down what tries came to. */
@@ -35,16 +36,29 @@ export function createSettling(deps: SettlingDeps): Settling {
   const { store, clock, news, log, signal, onSettled } = deps
   let underWay = 0
 
+  /** Concluded once: what a lost answer was about is the same. */
   async function write(facts: ConcludeFacts): Promise<Conclusion> {
+    const { id } = facts.claimed.message
+    const conclusion = await persist(id, () => conclude(deps, facts))
+    await persist(id, () => settleOnce(conclusion))
+    return conclusion
+  }
+
+  async function settleOnce({ settlement }: Conclusion): Promise<void> {
+    try {
+      await store.settle(settlement)
+    } catch (error) {
+      // The commit has been made, and its answer was lost.
+      if (!isAttemptSettled(error)) throw error
+    }
+  }
+
+  async function persist<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
       try {
-        const conclusion = await conclude(deps, facts)
-        await store.settle(conclusion.settlement)
-        return conclusion
+        return await work()
       } catch (error) {
-        // Only a store that cannot be written now can be waited for.
-        if (signal.aborted || !(error instanceof PosternError)) throw error
-        const { id } = facts.claimed.message
+        if (signal.aborted) throw error
         log.error({ id, err: error }, `the end of an attempt cannot be stored: ${messageOf(error)}`)
         await clock.sleep(waitMs, signal)
       }

@@ -15,8 +15,15 @@ export interface Tried {
   readonly putOff: ReadonlySet<number>
   /** One for each recipient; null: it shares the fate of the message. */
   readonly words: readonly { readonly failure: Failure | null; readonly reply: string | null }[]
-  /** Null: the server has taken the message over. A sentence: Postern itself cannot put it on the wire. */
-  readonly failure: Failure | { readonly notSendable: string } | null
+  /**
+   * Null: the server has taken the message over. A sentence: Postern itself can never put it on the wire. A diagnosis:
+   * it could not do so now.
+   */
+  readonly failure:
+    | Failure
+    | { readonly notSendable: string }
+    | { readonly notTried: Diagnosis }
+    | null
   readonly reply: string | null
 }
 
@@ -139,6 +146,7 @@ export function judge(tried: Tried, diagnose: (failure: Failure) => Diagnosis): 
 
 function judgeWhole({ failure }: Tried, judgeOne: (failure: Failure) => Judged) {
   if (failure === null) return undefined
+  if ('notTried' in failure) return { disposition: 'retry', diagnosis: failure.notTried } as const
   if (!('notSendable' in failure)) return judgeOne(failure)
   const diagnosis = messageNotSendable(failure.notSendable)
   return { disposition: 'failMessage', diagnosis } as const

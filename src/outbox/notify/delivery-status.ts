@@ -160,7 +160,7 @@ function recipientFields(
     ...(original === null ? [] : [`Original-Recipient: ${original}`]),
     `Final-Recipient: ${finalRecipient(recipient.address)}`,
     'Action: failed',
-    `Status: ${statusOf(reply)}`,
+    `Status: ${statusOf(reply, recipient.diagnosisCode)}`,
     ...(host === undefined ? [] : [`Remote-MTA: dns; ${statusText(host)}`]),
     ...(why === undefined ? [] : [`Diagnostic-Code: ${why}`]),
     ...(last === undefined ? [] : [`Last-Attempt-Date: ${toRfc5322(last.finishedAt)}`]),

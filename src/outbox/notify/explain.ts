@@ -68,9 +68,9 @@ function enhancedCodeOf(reply: string): string | null {
 }
 
 /** `X.Y.Z` for a recipient that failed (RFC 3464 §2.3.4). */
-export function statusOf(reply: string | null): string {
-  // RFC 3463 §3.5: 4.4.7, delivery time expired.
-  if (reply === null) return '4.4.7'
+export function statusOf(reply: string | null, diagnosisCode: string | null): string {
+  // RFC 3463 §3.7, §3.5: something about the message itself; else its time was over.
+  if (reply === null) return diagnosisCode === 'message_not_sendable' ? '5.6.0' : '4.4.7'
   const enhanced = enhancedCodeOf(reply)
   if (enhanced !== null && !enhanced.startsWith('2')) return enhanced
   return codeOf(reply)?.toString().startsWith('5') === true ? '5.0.0' : '4.0.0'

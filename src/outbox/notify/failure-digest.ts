@@ -118,9 +118,8 @@ function restBlocks(facts: DigestFacts, told: number, url: string): readonly Blo
   const lines: string[] = []
   if (rest > 0) {
     const them = rest === 1 ? 'message' : 'messages'
-    lines.push(
-      `${rest} further ${them} failed: GET ${url}/api/v1/messages?profileId=${profile.id} lists them.`,
-    )
+    const query = `profile=${encodeURIComponent(profile.id)}&state=failed`
+    lines.push(`${rest} further ${them} failed: GET ${url}/api/v1/messages?${query} lists them.`)
   }
   if (hasMore) lines.push('Still more of them are told in the next report.')
   return lines.length === 0 ? [] : [{ style: 'text', lines }]

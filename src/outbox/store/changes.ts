@@ -35,14 +35,14 @@ export function createChanges(deps: { group: GroupCommit }): Changes {
             })
             .where('seq', '=', seq)
             .execute()
-          await transaction
-            .updateTable('message_recipient')
-            .set({ state: 'waiting', finished_at: null })
-            .where('message', '=', seq)
-            .where('state', 'in', ['failed', 'cancelled'])
-            .execute()
           if (state === 'held') effects.held(profileId, -1)
           if (ENDED.includes(state)) {
+            await transaction
+              .updateTable('message_recipient')
+              .set({ state: 'waiting', finished_at: null })
+              .where('message', '=', seq)
+              .where('state', 'in', ['failed', 'cancelled'])
+              .execute()
             effects.joined({ profileId, acceptedAt })
             effects.keptBytes(-message.size_bytes)
           }

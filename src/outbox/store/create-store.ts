@@ -31,7 +31,7 @@ export async function createOutboxStore(deps: {
 }): Promise<OutboxStore> {
   const { db, role } = deps
   const counts = createCounts(db)
-  const listeners = new Set<(profileIds: readonly string[]) => void>()
+  const listeners = new Set<(profileIds: readonly string[], isAnew: boolean) => void>()
   const group = createGroupCommit({
     db,
     conclude: createConclude(db),
@@ -51,7 +51,7 @@ export async function createOutboxStore(deps: {
 
   function tell(profileIds: readonly string[]): void {
     if (profileIds.length === 0) return
-    for (const listener of [...listeners]) listener(profileIds)
+    for (const listener of [...listeners]) listener(profileIds, false)
   }
 
   if (role === 'owner') {

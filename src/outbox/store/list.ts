@@ -14,7 +14,8 @@ const WAITING: readonly MessageState[] = ['queued', 'deferred', 'held']
 
 /**
  * Newest first. The narrowest filter chooses the index, in which the cursor is a look-up; the other filters are asked of
- * each row and hidden from the planner, which would otherwise guess. Several states are a look-up each.
+ * each row and hidden from the planner, which would otherwise guess. Several states are a look-up each. However many
+ * those are, the memory is that of two pages of keys and of one page.
  */
 export async function listMessages(
   db: Kysely<Tables>,
@@ -23,11 +24,23 @@ export async function listMessages(
   /** Those of which anything waits. */
   waitingProfileIds: readonly string[],
 ): Promise<readonly StoredMessage[]> {
-  const found = new Map<string, MessageRow>()
+  let newest: readonly Key[] = []
   for (const branch of branchesOf(filter, waitingProfileIds)) {
-    for (const row of await listBranch(db, filter, branch, page)) found.set(row.id, row)
+    // What is older than a full page is not read at all.
+    const acceptedFrom = newest[page.limit - 1]?.accepted_at ?? filter.acceptedFrom
+    const found = await listBranch(db, { ...filter, acceptedFrom }, branch, page)
+    newest = [...newest, ...found].sort(newestFirst).slice(0, page.limit)
   }
-  return [...found.values()].sort(newestFirst).slice(0, page.limit).map(toMessage)
+  if (newest.length === 0) return []
+  const seqs = newest.map(({ seq }) => seq)
+  const rows = await db
+    .selectFrom('message')
+    .selectAll()
+    .where('seq', 'in', seqs)
+    .orderBy('accepted_at', 'desc')
+    .orderBy('id', 'desc')
+    .execute()
+  return rows.map(toMessage)
 }
 
 export async function readState(db: Kysely<Tables>, id: string): ReturnType<OutboxStore['state']> {
@@ -36,6 +49,9 @@ export async function readState(db: Kysely<Tables>, id: string): ReturnType<Outb
   const { state, reply, serverMessageId, diagnosis, attempts } = toMessage(row)
   return { state, reply, serverMessageId, diagnosis, attempts }
 }
+
+type Key = Pick<MessageRow, 'seq' | 'id' | 'accepted_at'>
+const KEY = ['message.seq', 'message.id', 'message.accepted_at'] as const
 
 /** Messages in one state, of one profile; null: any. */
 interface Branch {
@@ -68,12 +84,12 @@ async function listBranch(
   filter: Filter,
   branch: Branch,
   page: Page,
-): Promise<readonly MessageRow[]> {
+): Promise<readonly Key[]> {
   const { recipient } = filter
   if (recipient === undefined) {
     return await db
       .selectFrom('message')
-      .selectAll('message')
+      .select(KEY)
       .where(conditionsOf(filter, branch, page, 'message.accepted_at', false))
       .orderBy('message.accepted_at', 'desc')
       .orderBy('message.id', 'desc')
@@ -83,7 +99,7 @@ async function listBranch(
   return await db
     .selectFrom('message_recipient')
     .innerJoin('message', 'message.seq', 'message_recipient.message')
-    .selectAll('message')
+    .select(KEY)
     .where('message_recipient.address_key', '=', addressKey(recipient))
     .where(conditionsOf(filter, branch, page, 'message_recipient.accepted_at', true))
     // Once, also when the envelope names the address twice.
@@ -185,7 +201,7 @@ function stateCondition(state: MessageState | null, profileId: string | null) {
   return { visible, hidden }
 }
 
-function newestFirst(one: MessageRow, other: MessageRow): number {
+function newestFirst(one: Key, other: Key): number {
   if (one.accepted_at !== other.accepted_at) return other.accepted_at - one.accepted_at
   return one.id < other.id ? 1 : -1
 }

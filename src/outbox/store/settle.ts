@@ -2,15 +2,17 @@ import type { Kysely } from 'kysely'
 import { HOUR_MS } from '../../platform/clock.ts'
 import type { Tables } from '../../storage/index.ts'
 import type { Settlement } from '../outbox-store.ts'
+import { attemptSettled } from '../refusals.ts'
 import type { Effects } from './effects.ts'
 import { countEnding, dueOf, ENDING_COLUMNS } from './ending.ts'
+import { Refusal } from './group-commit.ts'
 import { numberMarker, prepare, textMarker } from './prepared.ts'
 import { writeDiagnosis } from './rows.ts'
 
 type MessageRow = Tables['message']
 
 /** The statements that write down what an attempt came to. */
-export type Settle = (effects: Effects, settlement: Settlement) => void
+export type Settle = (effects: Effects, settlement: Settlement) => Refusal | undefined
 
 const OUTCOME: Pick<
   MessageRow,
@@ -105,7 +107,10 @@ export function createSettle(db: Kysely<Tables>): Settle {
   return (effects, settlement) => {
     const { messageId, attempt, recipients, next, serverMessageId, accounted } = settlement
     const [message] = claimed({ id: messageId })
-    if (message === undefined) throw new Error(`message ${messageId} is not being sent`)
+    // Stored by a thread that died before it could say so; the message may have been claimed again since.
+    if (message?.attempts !== attempt.number - 1) {
+      return new Refusal(attemptSettled(messageId, attempt.number))
+    }
     const { seq } = message
     const at = attempt.finishedAt
     const isOver = next.state === 'delivered' || next.state === 'failed'
@@ -114,7 +119,7 @@ export function createSettle(db: Kysely<Tables>): Settle {
     write({
       seq,
       state: next.state,
-      attempts: message.attempts + 1,
+      attempts: attempt.number,
       next_attempt_at: next.state === 'deferred' ? next.nextAttemptAt : null,
       finished_at: isOver ? at : null,
       diagnosis,
@@ -124,7 +129,7 @@ export function createSettle(db: Kysely<Tables>): Settle {
     })
     insertAttempt({
       message: seq,
-      number: message.attempts + 1,
+      number: attempt.number,
       started_at: attempt.startedAt,
       finished_at: at,
       outcome: attempt.outcome,
@@ -152,5 +157,6 @@ export function createSettle(db: Kysely<Tables>): Settle {
     }
     if (isOver) countEnding(message, effects)
     if (next.state === 'held') effects.held(message.profile_id, 1)
+    return undefined
   }
 }

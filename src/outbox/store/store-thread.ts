@@ -23,6 +23,7 @@ const { location, inHand }: ThreadData = workerData
 let answers: Answer[] = []
 let changed = new Set<string>()
 let isFlushing = false
+const underWay = new Set<Promise<void>>()
 
 try {
   await serve()
@@ -46,7 +47,10 @@ async function serve(): Promise<void> {
       void close(store, connection)
       return
     }
-    for (const call of message.calls) void answer(store, call)
+    for (const call of message.calls) {
+      const answered = answer(store, call).finally(() => underWay.delete(answered))
+      underWay.add(answered)
+    }
   })
   send({ type: 'ready', counts: [...store.counts()] })
 }
@@ -99,6 +103,9 @@ function send(message: FromThread, memory: ArrayBuffer[] = []): void {
 
 async function close(store: OutboxStore, connection: Disposable): Promise<void> {
   await store[Symbol.asyncDispose]()
+  // What the last commit has stored must not look lost.
+  await Promise.all(underWay)
+  flush(store)
   connection[Symbol.dispose]()
   port.close()
 }

@@ -27,6 +27,7 @@ export interface StoreThread extends AsyncDisposable {
 }
 
 interface Caller {
+  readonly method: Method
   settle(answer: Answer): void
   reject(error: unknown): void
 }
@@ -75,7 +76,7 @@ export async function startStoreThread(deps: {
       hasEnded = true
       const error = stopped(failure)
       reject(error)
-      for (const caller of callers.values()) caller.reject(error)
+      for (const caller of callers.values()) caller.reject(stopped(failure, caller.method))
       callers.clear()
       if (!isClosing) onFailure(error)
       ended.resolve()
@@ -112,9 +113,10 @@ export async function startStoreThread(deps: {
 
   function call<Name extends Method>(method: Name, args: Args<Name>): Promise<Result<Name>> {
     return new Promise<Result<Name>>((resolve, reject) => {
-      if (hasEnded || isClosing) throw stopped(failure)
+      if (hasEnded || isClosing) throw stopped(failure, method)
       const id = ++lastId
       callers.set(id, {
+        method,
         reject,
         settle(answer: Answer<Result<Name>>) {
           if (answer.isError) reject(receiveError(answer.error))
@@ -155,9 +157,17 @@ function memoryOf({ method, args }: Call): ArrayBuffer[] {
   return args.flatMap((value) => (value instanceof Uint8Array ? ownMemory(value) : []))
 }
 
-function stopped(cause: unknown): PosternError {
-  return new PosternError(
-    'The outbox has stopped before the message was safe. Send it again; when this happens again, see the log.',
-    { kind: 'unavailable', code: 'storage_failed', cause },
-  )
+/** Who calls these still has the message. */
+const HANDING_IN: readonly Method[] = ['appendChunk', 'accept']
+
+function stopped(cause: unknown, method?: Method): PosternError {
+  const isHandingIn = method !== undefined && HANDING_IN.includes(method)
+  const what = isHandingIn
+    ? 'The outbox has stopped before the message was safe. Send it again'
+    : 'The outbox has stopped before it answered. Try again'
+  return new PosternError(`${what}; when this happens again, see the log.`, {
+    kind: 'unavailable',
+    code: 'storage_failed',
+    cause,
+  })
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../../platform/logger.ts'
 import type { Storage, Tables } from '../../storage/index.ts'
 import type { QueueCounts } from '../message.ts'
 import type { OutboxStore } from '../outbox-store.ts'
+import { isAttemptSettled } from '../refusals.ts'
 import { createOutboxStore } from './create-store.ts'
 import type { Args, Calls, Method, Result, SentCounts } from './protocol.ts'
 import { hasPurgeable } from './purge.ts'
@@ -22,13 +23,13 @@ export async function openThreadedStore(deps: {
   const { storage, log, startThread = startStoreThread } = deps
   const { db } = storage
   const counts = new Map<string, QueueCounts>()
-  const listeners = new Set<(profileIds: readonly string[]) => void>()
+  const listeners = new Set<(profileIds: readonly string[], isAnew: boolean) => void>()
   const reader = await createOutboxStore({ db, role: 'reader' })
   const readHere: Calls = reader
   let thread: Promise<StoreThread> | undefined
   let isNeeded = await hasWork(db)
-  /** Claimed and not settled, as far as its callers know; null before the first thread. */
-  let inHand: Set<string> | null = null
+  /** Claimed and not settled, as far as its callers know, with the number of the attempt; null before the first thread. */
+  let inHand: Map<string, number> | null = null
 
   function take(changed: readonly SentCounts[], isWhole: boolean): void {
     const known = new Set(changed.map(([profileId]) => profileId))
@@ -41,12 +42,12 @@ export async function openThreadedStore(deps: {
       else counts.set(profileId, numbers)
     }
     const profileIds = sent.map(([profileId]) => profileId)
-    for (const listener of [...listeners]) listener(profileIds)
+    for (const listener of [...listeners]) listener(profileIds, isWhole)
   }
 
   async function start(): Promise<StoreThread> {
     const started = await startThread({
-      data: { location: storage.location, inHand: inHand && [...inHand] },
+      data: { location: storage.location, inHand: inHand && [...inHand.keys()] },
       onCounts: take,
       onFailure(error) {
         log.error({ err: error }, 'outbox thread ended unexpectedly')
@@ -54,7 +55,7 @@ export async function openThreadedStore(deps: {
       },
     })
     // What it has claimed is still being sent when another one follows it.
-    inHand ??= new Set()
+    inHand ??= new Map()
     storage.leaveCheckpoints(true)
     log.debug('outbox thread started')
     return started
@@ -63,6 +64,11 @@ export async function openThreadedStore(deps: {
   function forget(): void {
     thread = undefined
     storage.leaveCheckpoints(false)
+  }
+
+  /** Not when it has been claimed for the next one since. */
+  function forgetAttempt(messageId: string, number: number): void {
+    if (inHand?.get(messageId) === number) inHand.delete(messageId)
   }
 
   function running(): Promise<StoreThread> {
@@ -103,18 +109,31 @@ export async function openThreadedStore(deps: {
     accept: (message, body) => call('accept', message, body && compact(body)),
     async claim(request) {
       const claimed = await call('claim', request)
-      for (const { message } of claimed) inHand?.add(message.id)
+      for (const { message } of claimed) inHand?.set(message.id, message.attempts + 1)
       return claimed
     },
     async unclaim(messageIds) {
       // Nobody sends them, whether this call gets through or not.
       for (const id of messageIds) inHand?.delete(id)
-      await call('unclaim', messageIds)
+      const asked = thread
+      try {
+        await call('unclaim', messageIds)
+      } catch (error) {
+        if (thread === asked) throw error
+        // The next thread puts them back when it starts; they may be claimed again at once.
+        await running()
+      }
     },
     readChunk: (...args) => read('readChunk', ...args),
     async settle(settlement) {
-      await call('settle', settlement)
-      inHand?.delete(settlement.messageId)
+      const { messageId, attempt } = settlement
+      try {
+        await call('settle', settlement)
+      } catch (error) {
+        if (isAttemptSettled(error)) forgetAttempt(messageId, attempt.number)
+        throw error
+      }
+      forgetAttempt(messageId, attempt.number)
     },
     wakeDue: async (...args) =>
       isNeeded ? await call('wakeDue', ...args) : { profileIds: [], nextDueAt: null },

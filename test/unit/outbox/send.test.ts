@@ -223,6 +223,36 @@ describe('A message in JSON', () => {
     expect(unknown.body.detail).toMatch(/to\.address.*colour/)
   })
 
+  it.each([
+    ['a\u202eb.com', 'a[U+202E]b.com'],
+    ['a\u200db.com', 'a[U+200D]b.com'],
+    ['a\u05d0b.com', 'a\u05d0b.com'],
+  ])('to a domain that cannot exist is refused by name: %j', async (domain, shown) => {
+    await using bench = await createSendBench()
+    const answer = await bench.call('POST', 'messages', {
+      to: ['ada@example.com', `u@${domain}`],
+      bcc: { name: 'Bob', address: `bob@${domain}` },
+    })
+    const wrong = 'has no valid domain after the @: correct it, as in alerts@contoso.com.'
+    expect([answer.status, answer.body.problems]).toEqual([
+      400,
+      [
+        { field: 'to[1]', message: `to[1] “u@${shown}” ${wrong}` },
+        { field: 'bcc', message: `bcc “bob@${shown}” ${wrong}` },
+      ],
+    ])
+    const query = new URLSearchParams({ to: `u@${domain}`, from: `x@${domain}` })
+    const raw = await bench.raw(`?${query}`, ['From: alerts@contoso.com\r\n\r\nx'])
+    expect([raw.status, JSON.parse(raw.body).problems]).toEqual([
+      400,
+      [
+        { field: 'from', message: `from “x@${shown}” ${wrong}` },
+        { field: 'to', message: `to “u@${shown}” ${wrong}` },
+      ],
+    ])
+    expect(bench.outbox.kept.size).toBe(0)
+  })
+
   it('that cannot be stored is no accepted one', async () => {
     await using bench = await createSendBench()
     bench.outbox.failWith = new Error('disk on fire')

@@ -89,6 +89,19 @@ export async function accept(store: OutboxStore, facts: MessageFacts = {}): Prom
   return (await store.accept(newMessage(facts), BODY)).id
 }
 
+/** What a command beside the agent accepts, on a connection of its own. */
+export async function acceptBeside(dataDir: string): Promise<string> {
+  const { log } = captureLog()
+  await using storage = await openStorage({
+    dataDir,
+    role: 'companion',
+    clock: createFakeClock(),
+    log,
+  })
+  await using store = await createOutboxStore({ db: storage.db, role: 'companion' })
+  return await accept(store, { source: 'sendmail' })
+}
+
 /** Claims one message, which must be there. */
 export async function claimOne(store: OutboxStore, profileId = 'default'): Promise<ClaimedMessage> {
   const [claimed] = await store.claim({ profileIds: [profileId], limit: 1 })
@@ -110,6 +123,7 @@ export async function settle(
   await store.settle({
     messageId: claimed.message.id,
     attempt: {
+      number: claimed.message.attempts + 1,
       startedAt: at - 500,
       finishedAt: at,
       outcome: isDelivered ? 'delivered' : next.state === 'queued' ? 'deferred' : next.state,

@@ -1,7 +1,18 @@
+import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import type { MessageFilter } from '../../../src/outbox/outbox.ts'
 import type { OutboxStore } from '../../../src/outbox/outbox-store.ts'
-import { accept, acceptEnded, claimOne, KINDS, NOW, openStore, settle } from './store-harness.ts'
+import {
+  accept,
+  acceptEnded,
+  claimOne,
+  DIAGNOSIS,
+  KINDS,
+  NOW,
+  type OpenedStore,
+  openStore,
+  settle,
+} from './store-harness.ts'
 
 type Filter = Parameters<OutboxStore['list']>[0]
 
@@ -96,4 +107,45 @@ describe.each(KINDS)('%s', (kind) => {
       [failed, delivered].sort(),
     )
   })
+})
+
+/** Copies of a deferred message whose diagnosis is long, a millisecond apart, of each profile in turn. */
+async function fillDeferred({ store, storage }: OpenedStore, profiles: number, count: number) {
+  await accept(store, { profileId: 'tenant-0' })
+  const claimed = await claimOne(store, 'tenant-0')
+  await settle(store, claimed, { state: 'deferred', nextAttemptAt: NOW + 9 })
+  const diagnosis = { ...DIAGNOSIS, cause: 'The permission is missing. '.repeat(200) }
+  await storage.db
+    .updateTable('message')
+    .set({ diagnosis: JSON.stringify(diagnosis) })
+    .execute()
+  const row = await storage.db.selectFrom('message').selectAll().executeTakeFirstOrThrow()
+  const own = ['seq', 'id', 'profile_id', 'accepted_at']
+  const others = Object.keys(row).filter((column) => !own.includes(column))
+  const columns = sql.join(others.map((column) => sql.ref(column)))
+  await sql`
+    insert into message (id, profile_id, accepted_at, ${columns})
+    with recursive copy (n) as (select 1 union all select n + 1 from copy where n < ${count})
+    select 'copy-' || n, 'tenant-' || (n % ${profiles}), accepted_at + n, ${columns}
+    from message, copy where id = ${row.id}
+  `.execute(storage.db)
+  await store.refreshCounts()
+}
+
+test('a page over many profiles costs the thread no more memory than a page', async () => {
+  await using opened = await openStore('threaded')
+  const { store } = opened
+  const [profiles, count, limit] = [40, 20_000, 500]
+  await fillDeferred(opened, profiles, count)
+  const filter = { states: ['deferred'] } as const
+  const [page, accepted] = await Promise.all([
+    store.list(filter, { limit, before: undefined }),
+    accept(store, { id: 'beside' }),
+  ])
+  const newest = Array.from({ length: 2 * limit }, (_, n) => `copy-${count - n}`)
+  expect(page.map(({ id }) => id)).toEqual(newest.slice(0, limit))
+  expect(page.at(-1)?.diagnosis?.cause).toHaveLength(5_400)
+  const next = await store.list(filter, { limit, before: page.at(-1) })
+  expect(next.map(({ id }) => id)).toEqual(newest.slice(limit))
+  expect(accepted).toBe('beside')
 })

@@ -1,14 +1,23 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { OutboxStore } from '../../../src/outbox/outbox-store.ts'
-import { createOutboxStore } from '../../../src/outbox/store/create-store.ts'
 import { type StoreThread, startStoreThread } from '../../../src/outbox/store/store-worker.ts'
 import { openThreadedStore } from '../../../src/outbox/store/threaded-store.ts'
 import { openStorage, type Storage } from '../../../src/storage/index.ts'
 import { createFakeClock } from '../../support/clock.ts'
 import { temporaryFolder } from '../../support/folder.ts'
 import { captureLog } from '../../support/log.ts'
-import { accept, acceptEnded, claimOne, DIAGNOSIS, NOW, settle } from './store-harness.ts'
+import {
+  accept,
+  acceptBeside,
+  acceptEnded,
+  BODY,
+  claimOne,
+  DIAGNOSIS,
+  NOW,
+  newMessage,
+  settle,
+} from './store-harness.ts'
 
 /** The store with a look at its threads. */
 async function openWatched(folder: { path: string }) {
@@ -31,18 +40,6 @@ async function openWatched(folder: { path: string }) {
   )
   const held = closers.move()
   return { store, storage, threads, lines, [Symbol.asyncDispose]: () => held.disposeAsync() }
-}
-
-async function acceptBeside(dataDir: string): Promise<string> {
-  const { log } = captureLog()
-  await using storage = await openStorage({
-    dataDir,
-    role: 'companion',
-    clock: createFakeClock(),
-    log,
-  })
-  await using store = await createOutboxStore({ db: storage.db, role: 'companion' })
-  return await accept(store, { source: 'sendmail' })
 }
 
 async function readEverything(store: OutboxStore): Promise<void> {
@@ -190,6 +187,46 @@ async function endUnexpectedly(opened: Awaited<ReturnType<typeof openWatched>>):
   await threads.at(-1)?.terminate()
   await pending
 }
+
+test('a thread that is closed answers everything that it was asked before', async () => {
+  using folder = temporaryFolder()
+  await using opened = await openWatched(folder)
+  await accept(opened.store)
+  const thread = opened.threads[0]
+  const ids = ['one', 'two', 'three']
+  const answers = Promise.allSettled([
+    ...ids.map((id) => thread?.call('accept', [newMessage({ id }), BODY])),
+    thread?.call('list', [{}, { limit: 9, before: undefined }]),
+    thread?.call('oldestHeld', ['default', 'anna@contoso.com']),
+  ])
+  await thread?.[Symbol.asyncDispose]()
+  expect(await answers).toMatchObject([
+    ...ids.map((id) => ({ status: 'fulfilled', value: { id } })),
+    { status: 'fulfilled', value: [{ profileId: 'default' }] },
+    { status: 'fulfilled', value: undefined },
+  ])
+})
+
+test('only those who hand mail in are told to send it again when the thread ends', async () => {
+  using folder = temporaryFolder()
+  await using opened = await openWatched(folder)
+  const { store, threads } = opened
+  await accept(store)
+  const bytes = Buffer.from('Hello.')
+  const pending = Promise.allSettled([
+    accept(store),
+    store.appendChunk('intake', 0, bytes),
+    store.list({}, { limit: 9, before: undefined }),
+  ])
+  await threads[0]?.terminate()
+  const again = {
+    status: 'rejected',
+    reason: { message: expect.stringContaining('Send it again') },
+  }
+  const message =
+    'The outbox has stopped before it answered. Try again; when this happens again, see the log.'
+  expect(await pending).toMatchObject([again, again, { status: 'rejected', reason: { message } }])
+})
 
 test('when the thread cannot start, callers are told why, and the next one tries again', async () => {
   using folder = temporaryFolder()

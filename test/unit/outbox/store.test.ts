@@ -242,6 +242,7 @@ describe.each(KINDS)('%s', (kind) => {
     await store.settle({
       messageId: id,
       attempt: {
+        number: 1,
         startedAt: NOW,
         finishedAt: NOW + 1,
         outcome: 'partlyDelivered',

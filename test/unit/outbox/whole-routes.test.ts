@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { outboxRoutes } from '../../../src/outbox/index.ts'
+import { composeFailureDigest } from '../../../src/outbox/notify/failure-digest.ts'
+import { diagnosisContext } from '../../../src/verification/index.ts'
 import { createCall } from '../../support/api.ts'
 import { createTestServer } from '../../support/http.ts'
 import { OK, startBench } from './delivery/bench.ts'
@@ -122,6 +124,36 @@ describe('The messages’ routes over the real outbox', () => {
     expect((await app('POST', `messages/${id}/cancel`)).body.state).toBe('cancelled')
     const twice = await app('POST', `messages/${id}/cancel`)
     expect([twice.status, twice.body.code]).toEqual([409, 'message_finished'])
+  })
+
+  it('list the failed messages of a profile by the address in the report of failures', async () => {
+    await using rig = await start()
+    const { bench, app, operator } = rig
+    bench.server.answers = [OK, '550 5.1.1 nobody', '550 5.1.1 nobody']
+    bench.outbox.start()
+    const ids: string[] = []
+    for (let n = 0; n < 3; n++) {
+      ids.push((await app('POST', 'messages', MAIL)).body.id)
+      await bench.outbox.idle()
+    }
+    const failed = ids.slice(1)
+    const profile = bench.profiles.get('default')
+    const { text } = composeFailureDigest({
+      profile,
+      errorEmailAddress: 'it@contoso.com',
+      told: (await bench.store.failures(failed)).slice(0, 1),
+      count: failed.length,
+      hasMore: false,
+      context: diagnosisContext(profile, { now: bench.clock.now() }),
+      publicUrl: null,
+      version: '1.2.3',
+      id: 'r1',
+      now: bench.clock.now(),
+    })
+    const [, path = ''] = /GET \/api\/v1\/(\S+) lists them/.exec(text) ?? []
+    const { status, body } = await operator('GET', path)
+    expect(status).toBe(200)
+    expect(body.messages.map(({ id }: { id: string }) => id).sort()).toEqual(failed.sort())
   })
 
   it('give back the bytes of a large message as they came', async () => {

@@ -153,7 +153,7 @@ describe.each([
       outgoing({ envid: 'x RET=FULL' }),
       outgoing({ recipients: [{ address: 'a@b.example', notify: 'NEVER\r\nDATA', orcpt: null }] }),
       outgoing({ recipients: [{ address: 'a@b.example', notify: null, orcpt: 'rfc822;a b' }] }),
-      outgoing({ to: ['a@b.example>\r\nRCPT TO:<c@d.example'] }),
+      outgoing({ sender: 'a@b.example>\r\nRCPT TO:<c@d.example' }),
     ]) {
       await expect(session.send(message)).rejects.toBeInstanceOf(PosternError)
     }

@@ -5,6 +5,8 @@ import type { Failure } from '../../../../src/diagnosis/index.ts'
 import type { TokenSource } from '../../../../src/entra/index.ts'
 import { createOutbox, type Draft, type OutboxEvents } from '../../../../src/outbox/index.ts'
 import { createOutboxStore } from '../../../../src/outbox/store/create-store.ts'
+import type { startStoreThread } from '../../../../src/outbox/store/store-worker.ts'
+import { openThreadedStore } from '../../../../src/outbox/store/threaded-store.ts'
 import { PosternError } from '../../../../src/platform/errors.ts'
 import { createEventBus, type EventBus } from '../../../../src/platform/events.ts'
 import type { Secret } from '../../../../src/platform/secret.ts'
@@ -161,6 +163,8 @@ export interface BenchOptions {
   /** An existing folder, as after a restart. */
   dataDir?: string
   startAt?: number
+  /** The store in threads that this starts; absent: in the test's own. */
+  startThread?: typeof startStoreThread
 }
 
 /** Without limits but the connections, unless a test says so. */
@@ -190,7 +194,12 @@ export async function startBench(options: BenchOptions = {}) {
     dataDir = made
   }
   const storage = opened.use(await openStorage({ dataDir, role: 'agent', clock, log }))
-  const store = opened.use(await createOutboxStore({ db: storage.db, role: 'owner' }))
+  const { startThread } = options
+  const store = opened.use(
+    startThread === undefined
+      ? await createOutboxStore({ db: storage.db, role: 'owner' })
+      : await openThreadedStore({ storage, log, startThread }),
+  )
   const events = createEventBus<OutboxEvents & VerificationEvents & ProfileEvents>({ log })
   const server = createScriptedServer(() => clock.elapsedMs)
   const known = new Map((options.profiles ?? [freeProfile()]).map((p) => [p.id, p]))

@@ -267,6 +267,23 @@ describe('the pace', () => {
     expect(bench.named('outbox.day_used_up')).toHaveLength(1)
   })
 
+  it('waits for what is under way before it says that the recipients of the day are used up', async () => {
+    const delivery = { ...FREE, recipientsPerDay: 10 }
+    await using bench = await startBench({ profiles: [freeProfile('default', { delivery })] })
+    const gate = Promise.withResolvers<void>()
+    bench.server.pause = gate.promise
+    bench.server.answers = [TOO_LARGE]
+    bench.outbox.start()
+    await bench.accept(draftOf({ to: Array.from({ length: 10 }, (_, i) => `r${i}@x.com`) }))
+    const { id } = await bench.accept()
+    await expect.poll(() => bench.server.seen.length).toBe(1)
+    for (let i = 0; i < 60; i++) await new Promise((resolve) => setImmediate(resolve))
+    gate.resolve()
+    await bench.outbox.idle()
+    expect(await bench.state(id)).toBe('delivered')
+    expect(bench.named('outbox.day_used_up')).toEqual([])
+  })
+
   it('neither stops nor floods when the clock is set by a year', async () => {
     await using bench = await startBench({ profiles: [profileOf('default')] })
     bench.outbox.start()

@@ -251,6 +251,37 @@ describe('the end of the outbox', () => {
     expect(states.filter((state) => state === 'queued')).toHaveLength(7)
   })
 
+  it.each([
+    { grace: 'goes on', passedMs: 0 },
+    { grace: 'is over', passedMs: 11_000 },
+  ])('comes when a claim was under way and the grace $grace', async ({ passedMs }) => {
+    await using bench = await startBench()
+    const { store } = bench
+    const claim = store.claim.bind(store)
+    const claiming = createLatch()
+    const sending = createLatch()
+    let claims = 0
+    store.claim = async (request) => {
+      if (++claims === 2) await claiming.passed
+      return await claim(request)
+    }
+    for (let i = 0; i < 12; i++) await bench.accept()
+    bench.server.pause = sending.passed
+    bench.outbox.start()
+    await expect.poll(() => claims).toBe(2)
+    let isOver = false
+    const ended = bench.outbox[Symbol.asyncDispose]().then(() => {
+      isOver = true
+    })
+    sending.open()
+    await bench.clock.advance(passedMs)
+    claiming.open()
+    await expect.poll(() => isOver).toBe(true)
+    await ended
+    const states = await store.list({}, { limit: 20, before: undefined })
+    expect(states.filter(({ state }) => state === 'sending')).toEqual([])
+  })
+
   it('leaves nothing behind when it never began', async () => {
     await using bench = await startBench()
     await bench.accept(draftOf(), BODY)

@@ -12,11 +12,20 @@ function waits(random: number, count = 9): number[] {
   })
 }
 
+interface Try {
+  startedAt: number
+  finishedAt: number
+  outcome: 'deferred' | 'held'
+  recipients: number
+}
+
+const deferred = { outcome: 'deferred', recipients: 1 } as const
+
 /** One try after the other by the schedule, `hours` long. */
-function tries(from: number, hours: number) {
-  const attempts: { startedAt: number; finishedAt: number }[] = []
+function tries(from: number, hours: number, ended: Pick<Try, 'outcome' | 'recipients'> = deferred) {
+  const attempts: Try[] = []
   for (let at = from; at <= from + hours * HOUR; ) {
-    attempts.push({ startedAt: at, finishedAt: at + 1_000 })
+    attempts.push({ startedAt: at, finishedAt: at + 1_000, ...ended })
     at = nextAttemptAt({
       now: at + 1_000,
       tries: attempts.length,
@@ -71,6 +80,15 @@ describe('the time of a message', () => {
     expect(expiresAt({ ...facts, attempts: tries(NOW, 30), releasedAt })).toBe(NOW + 82 * HOUR)
   })
 
+  it.each([
+    { while: 'a hold stopped it', outcome: 'held', recipients: 1 },
+    { while: 'it was put aside', outcome: 'deferred', recipients: 0 },
+  ] as const)('begins anew with the first try after $while', ({ outcome, recipients }) => {
+    const before = tries(NOW, 180, { outcome, recipients })
+    const after = tries(NOW + 181 * HOUR, 5)
+    expect(expiresAt({ ...facts, attempts: [...before, ...after] })).toBe(NOW + 253 * HOUR)
+  })
+
   it('begins anew when the clock was set by a year, forward or back', () => {
     const before = tries(NOW, 5)
     const ahead = tries(NOW + 8_760 * HOUR, 3)
@@ -81,7 +99,7 @@ describe('the time of a message', () => {
   })
 
   it('begins anew after a try in which the clock jumped, or the machine slept', () => {
-    const attempts = [{ startedAt: NOW, finishedAt: NOW + 80 * HOUR }]
+    const attempts = [{ startedAt: NOW, finishedAt: NOW + 80 * HOUR, ...deferred }]
     expect(expiresAt({ ...facts, attempts })).toBe(NOW + 152 * HOUR)
   })
 
@@ -93,7 +111,7 @@ describe('the time of a message', () => {
   it('ends at last, also when nobody tries without gaps', () => {
     const attempts = Array.from({ length: 158 }, (_, i) => {
       const startedAt = NOW + i * 5 * HOUR
-      return { startedAt, finishedAt: startedAt }
+      return { startedAt, finishedAt: startedAt, ...deferred }
     })
     expect(expiresAt({ ...facts, attempts })).toBe(NOW + 72 * HOUR)
   })

@@ -1,6 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { expect, it } from 'vitest'
 import {
+  heldTooLong,
+  messageNotSendable,
+  senderMustWait,
+} from '../../../../src/outbox/delivery/own-diagnosis.ts'
+import {
   composeDeliveryStatus,
   type StatusFacts,
 } from '../../../../src/outbox/notify/delivery-status.ts'
@@ -8,7 +13,7 @@ import { readHead } from '../../../../src/outbox/notify/message-head.ts'
 import { diagnosisContext } from '../../../../src/verification/index.ts'
 import { skipFor } from '../../../support/skip.ts'
 import { profileOf, START } from '../../alerts/alerts-bench.ts'
-import { type FailureOptions, failureOf, REPLY, recipientOf } from './notify-bench.ts'
+import { type FailureOptions, failureOf, REPLY, recipientOf, refused } from './notify-bench.ts'
 
 const ORIGINAL = 'From: <scanner@contoso.com>\r\nSubject: Scan m1\r\n\r\nHello\r\n'
 
@@ -88,6 +93,22 @@ it('says that its time was over where no server said anything, and names no serv
       'Diagnostic-Code: x-postern; Summary of recipient_unknown.',
     ].join('\r\n'),
   )
+})
+
+it.each([
+  ['was kept too long', heldTooLong(168, refused()), '4.4.7'],
+  ['waited for other senders to the end', senderMustWait('boss@contoso.com', 1), '4.4.7'],
+  ['cannot be put on the wire', messageNotSendable('A line is too long.'), '5.6.0'],
+])('gives the status of a message that %s, where no server was asked', (_, diagnosis, status) => {
+  const { fields } = statusOf({
+    message: { reply: null, diagnosis },
+    recipients: [
+      recipientOf('bob@fabrikam.com', { reply: null, diagnosisCode: diagnosis.code }),
+      recipientOf('ann@fabrikam.com', { index: 1, diagnosisCode: diagnosis.code }),
+    ],
+  })
+  expect(fields[1]).toContain(`\r\nStatus: ${status}\r\nDiagnostic-Code: x-postern; `)
+  expect(fields[2]).toContain('\r\nStatus: 5.1.1\r\n')
 })
 
 it('leaves under the null sender where nobody logs in, else under the profile’s sender', () => {

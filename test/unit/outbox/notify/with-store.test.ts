@@ -60,6 +60,7 @@ it('what failed is told from the real store, once, and is waiting to be sent', a
   await store.settle({
     messageId: 'm1',
     attempt: {
+      number: 1,
       startedAt: START,
       finishedAt: START + 500,
       outcome: 'partlyDelivered',

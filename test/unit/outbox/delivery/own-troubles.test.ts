@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest'
+import { PosternError } from '../../../../src/platform/errors.ts'
+import { BODY, draftOf, freeProfile, startBench } from './bench.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+/** Too large to come with its claim. */
+const LARGE = Buffer.concat([BODY, Buffer.alloc(100_000, 97)])
+
+type Bench = Awaited<ReturnType<typeof startBench>>
+
+function storageError(code: string, message: string): PosternError {
+  return new PosternError(message, { kind: 'unavailable', code })
+}
+const damaged = () => storageError('database_damaged', 'The database file is damaged.')
+const stopped = () => storageError('storage_failed', 'The outbox has stopped.')
+
+/** The server takes in the bytes of every message, as the real one does. */
+function readBodies({ server }: Bench): void {
+  const open = server.open.bind(server)
+  server.open = async (options) => {
+    const opened = await open(options)
+    if (!opened.ok) return opened
+    const session = opened.value
+    const send = session.send.bind(session)
+    session.send = async (message) => {
+      let sizeBytes = 0
+      if (message.body instanceof Uint8Array) sizeBytes = message.body.byteLength
+      else for await (const piece of message.body) sizeBytes += piece.byteLength
+      expect(sizeBytes).toBe(message.sizeBytes)
+      return await send(message)
+    }
+    return opened
+  }
+}
+
+/** Pieces of this message cannot be read while `isSo`. */
+function breakContent({ store }: Bench, id: string, error: () => Error, isSo = () => true): void {
+  const readChunk = store.readChunk.bind(store)
+  store.readChunk = (of, index) =>
+    of === id && isSo() ? Promise.reject(error()) : readChunk(of, index)
+}
+
+describe('a message whose content cannot be read', () => {
+  it('moves out of the way of the others, and says what is wrong', async () => {
+    await using bench = await startBench()
+    readBodies(bench)
+    const { id } = await bench.accept({}, LARGE)
+    const behind: string[] = []
+    for (let i = 0; i < 5; i++) behind.push((await bench.accept()).id)
+    breakContent(bench, id, damaged)
+    bench.outbox.start()
+    await bench.pass(1_000)
+    for (const other of behind) expect(await bench.state(other)).toBe('delivered')
+    const { message, attempts } = await bench.outbox.get(id)
+    expect(message).toMatchObject({
+      state: 'deferred',
+      diagnosis: {
+        code: 'message_unreadable',
+        responsible: 'operator',
+        summary: expect.stringContaining('The database file is damaged.'),
+      },
+    })
+    expect(attempts).toMatchObject([{ number: 1, outcome: 'deferred', recipients: 1 }])
+    expect(bench.lines.join('')).toContain('could not be tried')
+  })
+
+  it('keeps to the schedule, goes out when it can be read, and fails in the end', async () => {
+    await using bench = await startBench()
+    readBodies(bench)
+    const { id: repaired } = await bench.accept({}, LARGE)
+    const { id: lost } = await bench.accept({}, LARGE)
+    let isBroken = true
+    breakContent(bench, repaired, damaged, () => isBroken)
+    breakContent(bench, lost, damaged)
+    bench.outbox.start()
+    await bench.pass(20 * MINUTE, MINUTE)
+    expect((await bench.outbox.get(lost)).attempts).toHaveLength(5)
+    isBroken = false
+    await bench.pass(HOUR, MINUTE)
+    expect(await bench.state(repaired)).toBe('delivered')
+    await bench.pass(72 * HOUR, 5 * MINUTE)
+    expect((await bench.outbox.get(lost)).message).toMatchObject({
+      state: 'failed',
+      diagnosis: { code: 'message_unreadable' },
+    })
+  })
+
+  it('has one try when it may have no more', async () => {
+    await using bench = await startBench()
+    readBodies(bench)
+    const { id } = await bench.accept({ once: true }, LARGE)
+    breakContent(bench, id, damaged)
+    bench.outbox.start()
+    await bench.pass(1_000)
+    expect(await bench.state(id)).toBe('failed')
+  })
+
+  it('does not keep a hold from being probed with another one', async () => {
+    await using bench = await startBench()
+    readBodies(bench)
+    bench.server.answers = ['430 4.2.0 STOREDRV; mailbox logon failure; MapiExceptionLogonFailed']
+    bench.outbox.start()
+    const first = await bench.accept()
+    await bench.outbox.idle()
+    expect(bench.outbox.holdsOf('default')).toHaveLength(1)
+    await bench.outbox.cancel(first.id)
+    const { id } = await bench.accept({}, LARGE)
+    const { id: good } = await bench.accept()
+    breakContent(bench, id, damaged)
+    await bench.pass(10 * MINUTE, MINUTE)
+    expect(await bench.state(good)).toBe('delivered')
+    expect(bench.outbox.holdsOf('default')).toEqual([])
+  })
+})
+
+describe('a store that cannot be read at all', () => {
+  it('pauses the mailbox, and no message has been tried', async () => {
+    await using bench = await startBench()
+    readBodies(bench)
+    const { store } = bench
+    let isGone = true
+    const { id } = await bench.accept({}, LARGE)
+    breakContent(bench, id, stopped, () => isGone)
+    const state = store.state.bind(store)
+    store.state = (of) => (isGone ? Promise.reject(stopped()) : state(of))
+    bench.outbox.start()
+    await bench.outbox.idle()
+    const seen = bench.server.opened.length
+    expect((await bench.outbox.get(id)).message).toMatchObject({ state: 'queued', attempts: 0 })
+    await bench.accept()
+    await bench.outbox.idle()
+    expect(bench.server.opened).toHaveLength(seen)
+    isGone = false
+    await bench.pass(10_000)
+    expect(await bench.state(id)).toBe('delivered')
+    expect((await bench.outbox.get(id)).attempts).toHaveLength(1)
+  })
+
+  it('has failed for a moment when the content can be read after all', async () => {
+    await using bench = await startBench()
+    readBodies(bench)
+    const { id } = await bench.accept({}, LARGE)
+    let failures = 1
+    breakContent(bench, id, stopped, () => failures-- > 0)
+    bench.outbox.start()
+    await bench.pass(10_000)
+    expect(await bench.state(id)).toBe('delivered')
+    expect((await bench.outbox.get(id)).attempts).toHaveLength(1)
+  })
+})
+
+const smtpValueInvalid = new PosternError('a secret detail', {
+  kind: 'invalid',
+  code: 'smtp_value_invalid',
+})
+
+it.each([{ error: new TypeError('a secret detail') }, { error: smtpValueInvalid }])(
+  'an error of one profile does not stop the others of the mailbox: $error.name',
+  async ({ error }) => {
+    await using bench = await startBench({ profiles: [freeProfile('bad'), freeProfile('good')] })
+    const openCredential = bench.profiles.openCredential.bind(bench.profiles)
+    bench.profiles.openCredential = async (profile) => {
+      if (profile.id === 'bad') throw error
+      return await openCredential(profile)
+    }
+    const bad: string[] = []
+    const good: string[] = []
+    for (let i = 0; i < 5; i++) bad.push((await bench.accept(draftOf({ profileId: 'bad' }))).id)
+    for (let i = 0; i < 5; i++) good.push((await bench.accept(draftOf({ profileId: 'good' }))).id)
+    bench.outbox.start()
+    await bench.pass(1_000)
+    for (const id of good) expect(await bench.state(id)).toBe('delivered')
+    for (const id of bad) {
+      const { message } = await bench.outbox.get(id)
+      expect(message).toMatchObject({ state: 'deferred', diagnosis: { code: 'delivery_fault' } })
+      expect(JSON.stringify(message)).not.toContain('a secret detail')
+    }
+  },
+)
