@@ -268,7 +268,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'A From that the profile may not use becomes the profile’s sender, the original goes to Reply-To. Mail to a local',
       'user (root) goes to the profile’s errorEmailAddress.',
       'Exit codes (sysexits): 0 accepted, 64 usage, 65 data, 67 recipient, 69 refused, 70 internal, 75 try again,',
-      '77 not permitted, 78 settings.',
+      '77 not permitted, 78 settings. With 67 nobody gets the message, unless the sentence says so.',
     ],
     load: () => import('./sendmail.ts'),
   },

@@ -6,6 +6,7 @@ import {
   isSenderOf,
   type LocalMessage,
   PRIORITY,
+  shownAddress,
   takeIn,
 } from '../../outbox/index.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -122,21 +123,21 @@ function isLocal(address: string): boolean {
 function toLocal(user: string, localTo: string | null): string {
   if (localTo !== null) return localTo
   throw new SendmailStop(
-    `there is no mailbox of the local user ${shown(user)}: set errorEmailAddress of the profile, to which such mail goes, or name a whole address (MAILTO for cron).`,
+    `there is no mailbox of the local user ${shownAddress(user)}: set errorEmailAddress of the profile, to which such mail goes, or name a whole address (MAILTO for cron).`,
     EX.noUser,
   )
 }
 
 function readOne(text: string): string {
   const findings = createFindings()
-  const address = readEmailAddress(text, { field: 'recipient', label: shown(text) }, findings)
+  const address = readEmailAddress(
+    text,
+    { field: 'recipient', label: shownAddress(text) },
+    findings,
+  )
   if (address !== undefined && address !== '') return address
   const [problem] = findings.problems
   throw new SendmailStop(problem?.message ?? 'a recipient is empty.', EX.noUser)
-}
-
-function shown(text: string): string {
-  return `“${text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, '?').slice(0, 80)}”`
 }
 
 function isBeyondAscii(text: string): boolean {

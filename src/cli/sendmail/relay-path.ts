@@ -4,11 +4,17 @@ import type { Failure } from '../../diagnosis/index.ts'
 import { completeLocalMessage } from '../../outbox/index.ts'
 import { newId } from '../../platform/ids.ts'
 import { createTrust } from '../../platform/trust.ts'
-import { createSmtpSessions, type SmtpAuthentication, type SmtpSession } from '../../smtp/index.ts'
+import {
+  createSmtpSessions,
+  needsSmtpUtf8,
+  type SmtpAuthentication,
+  type SmtpSession,
+} from '../../smtp/index.ts'
 import type { CliContext } from '../command.ts'
 import { openLog } from '../log.ts'
 import { localUser } from '../open-outbox.ts'
 import { type HandIn, readRecipients } from './hand-in.ts'
+import { handOver, type RefusedRecipient, wordsOf } from './hand-over.ts'
 import { EX, SendmailStop, type Sysexit, sentenceOf } from './sysexits.ts'
 
 /**
@@ -23,8 +29,8 @@ export async function sendToRelay(
 ): Promise<void> {
   const { host, port } = relayOf(config)
   const recipients = await readRecipients(request, message, null)
-  const ownAddress = `${localUser()}@${hostname()}`
-  const sender = request.sender ?? ownAddress
+  const ownAddress = qualified(localUser())
+  const sender = qualified(request.sender ?? ownAddress)
   const completed = await completeLocalMessage(message, {
     id: newId(),
     now: clock.now(),
@@ -45,13 +51,13 @@ export async function sendToRelay(
     authentication: authenticationOf(config),
     signal,
   })
-  if (!opened.ok) throw refused(opened.failure, `${host}:${port}`, closed)
+  if (!opened.ok) throw refusedByRelay(opened.failure, `${host}:${port}`, closed)
   const session: SmtpSession = opened.value
   try {
-    const result = await session.send({
-      sender: qualified(sender),
+    const { failure, refused } = await handOver(session, {
+      sender,
       recipients: recipients.map((address) => ({ address, notify: request.notify, orcpt: null })),
-      smtpUtf8: completed.smtpUtf8,
+      smtpUtf8: completed.smtpUtf8 || [sender, ...recipients].some(needsSmtpUtf8),
       eightBit: completed.eightBit,
       ret: request.ret,
       envid: request.envid,
@@ -59,8 +65,8 @@ export async function sendToRelay(
       body: completed.bytes,
       signal,
     })
-    const failure = result.failure ?? result.recipients.find((r) => r.failure !== null)?.failure
-    if (failure) throw refused(failure, `${host}:${port}`, closed)
+    if (failure !== null) throw refusedByRelay(failure, `${host}:${port}`, closed)
+    if (refused.length > 0) throw takenForSome(refused, recipients.length, `${host}:${port}`)
   } finally {
     await session.quit()
   }
@@ -86,19 +92,28 @@ function qualified(sender: string): string {
   return sender === '' || sender.includes('@') ? sender : `${sender}@${hostname()}`
 }
 
-function refused(failure: Failure, relay: string, closed: unknown): SendmailStop {
+function refusedByRelay(failure: Failure, relay: string, closed: unknown): SendmailStop {
   const why = `The data folder could not be used either: ${sentenceOf(closed)}`
-  if (failure.source === 'smtp') {
-    const text = failure.text.replaceAll('\n', ' ')
-    return new SendmailStop(
-      `the relay ${relay} refused the message: ${text} ${why}`,
-      exitCodeOf(failure),
-    )
-  }
-  const text = 'message' in failure ? failure.message : 'it cannot be used as it is set up.'
+  const words = `${wordsOf(failure)} ${why}`
+  return failure.source === 'smtp'
+    ? new SendmailStop(`the relay ${relay} refused the message: ${words}`, exitCodeOf(failure))
+    : new SendmailStop(`the relay ${relay} did not take the message: ${words}`, EX.tempFail)
+}
+
+/** Final, whatever the words: whoever tried again would send to the others again. */
+function takenForSome(
+  refused: readonly RefusedRecipient[],
+  recipients: number,
+  relay: string,
+): SendmailStop {
+  const byWords = Map.groupBy(refused, ({ words }) => words)
+  const list = [...byWords].map(
+    ([words, those]) => `${those.map(({ address }) => address).join(', ')} (${words})`,
+  )
+  const taken = recipients - refused.length
   return new SendmailStop(
-    `the relay ${relay} did not take the message: ${text} ${why}`,
-    EX.tempFail,
+    `the relay ${relay} accepted the message for ${taken} of ${recipients} recipients, who get it, but not for ${list.join('; ')}. Settle what the relay says, then send the message to these alone.`,
+    EX.noUser,
   )
 }
 

@@ -54,8 +54,9 @@ describe('postern send', () => {
 
   it.each([
     [[], 2, /no recipient/],
-    [['--to', 'ada'], 2, /^postern: --to has no @/],
-    [[...TO, '--to', 'bob'], 2, /^postern: --to \(number 2\) has no @/],
+    [['--to', 'ada'], 2, /^postern: --to “ada” has no @/],
+    [[...TO, '--to', 'bob'], 2, /^postern: --to \(number 2\) “bob” has no @/],
+    [['--to', 'u@a\u202eb.com'], 2, /^postern: --to “u@a\[U\+202E\]b\.com” has no valid domain/],
     [[...TO, '--profile', 'a\x1b]0;x\x07\u202eb'], 1, /“a\?\]0;x\?\?b”/],
     [[...TO, 'a\x1b[31m'], 2, /a\?\[31m/],
     [[...TO, '--wait', '0'], 2, /1 to 3600/],
@@ -104,6 +105,7 @@ async function settle(bench: SendmailBench, diagnosis: ReturnType<typeof diagnos
   await store.settle({
     messageId: claimed?.message.id ?? '',
     attempt: {
+      number: 1,
       startedAt: at,
       finishedAt: at,
       outcome: 'failed',

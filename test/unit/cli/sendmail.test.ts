@@ -236,6 +236,8 @@ describe('postern sendmail', () => {
     [['-V', 'a b', 'x@example.com'], 64, /-V is an id/],
     [['-t'], 64, /no recipient in To, Cc or Bcc/],
     [['a@b@c.example'], 67, /more than one @/],
+    [['u@a\u202eb.com'], 67, /“u@a\[U\+202E\]b\.com” has no valid domain after the @/],
+    [['ada@example.com', 'u@a\u200db.com'], 67, /“u@a\[U\+200D\]b\.com” has no valid domain/],
     [['x@example'], 0, /^$/],
     [['--profile', 'none', 'x@example.com'], 78, /no profile “none”/],
   ])('answers %j with exit code %i and one sentence', async (args, code, sentence) => {
