@@ -1,10 +1,13 @@
 import { isUtf8 } from 'node:buffer'
 import type { EnvelopeRecipient } from '../outbox/index.ts'
+import { findPath } from '../smtp/index.ts'
 import type { Reply } from './reply.ts'
 
 /** What a MAIL command says, in the words of the client: xtext stays encoded, domains stay as they were typed. */
 export interface SenderCommand {
   readonly address: string
+  /** Whether mail can come from it. One that is not usable must not travel; it may give way to another one. */
+  readonly isUsable: boolean
   /** SIZE; null: not given. */
   readonly sizeBytes: number | null
   readonly smtpUtf8: boolean
@@ -24,6 +27,12 @@ const OF_MAIL = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'AUTH'])
 const OF_RCPT = new Set(['NOTIFY', 'ORCPT'])
 // RFC 3461 §4.
 const XTEXT = /^([!-*,-<>-~]|\+[0-9A-F]{2})+$/
+/** Quotes stand in pairs, and one @ parts local part and domain. */
+const ADDRESS = /^(?:"(?:[^"\\@]|\\[^@])*"|[^"\\@]+)@[^@]+$/u
+/** Blanks other than that of ASCII, controls and what nobody sees: an address with them looks like another one. */
+const UNSEEN = /[^\S ]|[\u0080-\u009f\u200b\u2060]/u
+/** RFC 5321 §4.5.3.1.3: 256 octets with the brackets. */
+const LONGEST_ADDRESS_BYTES = 254
 const LONGEST_ENVID = 100
 const LONGEST_ORCPT = 500
 
@@ -39,6 +48,7 @@ export function readSenderCommand(command: Buffer): SenderCommand | Reply | unde
   const ret = parameters.get('RET')?.toUpperCase()
   return {
     address,
+    isUsable: address === '' || isUsable(address),
     sizeBytes: parameters.has('SIZE') ? Number(parameters.get('SIZE')) : null,
     smtpUtf8,
     eightBit: parameters.get('BODY')?.toUpperCase() === '8BITMIME',
@@ -47,14 +57,9 @@ export function readSenderCommand(command: Buffer): SenderCommand | Reply | unde
   }
 }
 
-/** Old devices have a word in the place of their address: `MAIL FROM:<MFP-2>`. */
-export function isWithoutDomain(sender: SenderCommand | undefined): boolean {
-  return sender !== undefined && /^[^\s@]+$/.test(sender.address)
-}
-
-/** The same MAIL command with the null sender. */
-export function withNullSender(command: Buffer): Buffer {
-  return Buffer.from(command.toString('latin1').replace(/<[^<>]*>/, '<>'), 'latin1')
+/** The same command with another path. */
+export function withPath(command: Buffer, path: '<>' | '<name@domain.invalid>'): Buffer {
+  return Buffer.from(command.toString('latin1').replace(/<[^<>]*>/, path), 'latin1')
 }
 
 export function readRecipientCommand(
@@ -67,6 +72,7 @@ export function readRecipientCommand(
   if (!isAscii(address) && !smtpUtf8) return NOT_ASCII
   // RFC 5321 §4.1.1.3 has such a recipient for servers with mailboxes of their own.
   if (address !== '' && !address.includes('@')) return NO_DOMAIN
+  if (address !== '' && !isUsable(address)) return UNUSABLE_RECIPIENT
   const orcpt = parameters.get('ORCPT') ?? null
   const text = orcpt === null ? 'x' : orcpt.slice(orcpt.indexOf(';') + 1)
   if (!XTEXT.test(text) || (orcpt ?? '').length > LONGEST_ORCPT) return BAD_PARAMETER
@@ -101,6 +107,16 @@ function parse(
   return { address: path.replace(/^@[^\s,:@]+(?:,@[^\s,:@]+)*:/, ''), parameters }
 }
 
+/** Whether the delivery can name it to a server. */
+function isUsable(address: string): boolean {
+  return (
+    ADDRESS.test(address) &&
+    !UNSEEN.test(address) &&
+    Buffer.byteLength(address) <= LONGEST_ADDRESS_BYTES &&
+    findPath(address, { utf8: true }) !== undefined
+  )
+}
+
 function isAscii(text: string): boolean {
   return /^[\x20-\x7e]*$/.test(text)
 }
@@ -131,4 +147,10 @@ const NO_DOMAIN: Reply = {
   code: 553,
   enhanced: '5.1.3',
   text: 'The address has no domain. This relay has no mailboxes of its own: send to a whole address.',
+}
+
+const UNUSABLE_RECIPIENT: Reply = {
+  code: 553,
+  enhanced: '5.1.3',
+  text: 'The recipient is no address that mail can go to: it is too long, has characters that do not belong there, or a domain that cannot exist. Correct it in the application.',
 }

@@ -3,6 +3,9 @@ import { HOUR_MS, MINUTE_MS } from '../platform/clock.ts'
 /** What the relay bears from its peers. */
 export interface RelayLimits {
   readonly connections: number
+  /** How many of them only this machine and the addresses of clients without a login may take. */
+  readonly reservedConnections: number
+  /** A /64 of IPv6 counts as one. */
   readonly connectionsPerAddress: number
   /** Without a byte from the client. */
   readonly idleMs: number
@@ -26,6 +29,7 @@ export interface RelayLimits {
 /** RFC 5321 §4.5.3.2.7 asks a server to wait five minutes for the next command. */
 export const RELAY_LIMITS: RelayLimits = {
   connections: 256,
+  reservedConnections: 32,
   connectionsPerAddress: 64,
   idleMs: 5 * MINUTE_MS,
   loginMs: MINUTE_MS,

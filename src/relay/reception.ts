@@ -202,8 +202,8 @@ export function createReception(deps: ReceptionDeps): Reception {
 function draftOf(deps: ReceptionDeps, plan: HeadPlan, hasUtf8Head: boolean): Draft {
   const { envelope } = deps
   const { client, profile, rules } = deps.submitter
-  const { address, recipients, smtpUtf8, eightBit, ret, envid } = envelope
-  const isOwn = address === '' || rules.allows(address)
+  const { address, isUsable, recipients, smtpUtf8, eightBit, ret, envid } = envelope
+  const isOwn = address === '' || (isUsable && rules.allows(address))
   const isRewritten = client.fromPolicy === 'rewrite' && !isOwn
   const sender = isRewritten ? profile.senderEmailAddress : address
   const addresses = [sender, ...recipients.map((recipient) => recipient.address)]

@@ -12,7 +12,7 @@ export const FAREWELLS = {
   crowded: farewell('4.3.2', 'Too many connections at once. Try again in a moment.'),
   crowdedAddress: farewell(
     '4.7.0',
-    'Too many connections from this address at once. Close some, or keep one open for many messages.',
+    'Too many connections from this address at once (or from its /64 network of IPv6). Close some, or keep one open for many messages.',
   ),
   failedLogins: farewell(
     '4.7.0',

@@ -3,19 +3,20 @@ import type { SMTPServer, SMTPServerAuthentication } from 'smtp-server'
 import { SMTPConnection, type SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
 import type { SMTPStream } from 'smtp-server/lib/smtp-stream.js'
 import type { EnvelopeRecipient } from '../outbox/index.ts'
-import { SECOND_MS } from '../platform/clock.ts'
 import {
-  isWithoutDomain,
   readRecipientCommand,
   readSenderCommand,
   type SenderCommand,
-  withNullSender,
+  withPath,
 } from './address-command.ts'
 import { isLoopbackAddress, type RelayClient } from './clients/index.ts'
 import type { Desk } from './desk.ts'
+import { keepAnswering } from './half-closed.ts'
 import { ownReply } from './library-replies.ts'
 import { DRAINED_BYTES, LONGEST_COMMAND_BYTES } from './limits.ts'
+import { logIn } from './log-in.ts'
 import type { Flaw } from './message/index.ts'
+import { createPatience, type Patience } from './patience.ts'
 import { createReception, type Reception } from './reception.ts'
 import { FAREWELLS, REFUSALS } from './refusals.ts'
 import { RelayParser } from './relay-parser.ts'
@@ -40,6 +41,7 @@ const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
 export class RelayConnection extends SMTPConnection {
   readonly #desk: Desk
   readonly #isLoopback: boolean
+  readonly #patience: Patience
   readonly #gone = Promise.withResolvers<void>()
   /** Known by its address, without a login. */
   #neighbour: RelayClient | undefined
@@ -48,17 +50,13 @@ export class RelayConnection extends SMTPConnection {
   #transaction: Transaction | undefined
   #reception: Reception | undefined
   #isOver = false
-  #ageMs = 0
-  #dataMs = 0
-  #failedLogins = 0
-  #errors = 0
-  #commands = 0
-  #recipientCommands = 0
 
   constructor(server: SMTPServer, socket: Socket, options: SMTPConnectionOptions, desk: Desk) {
     super(server, socket, options)
     this.#desk = desk
     this.#isLoopback = isLoopbackAddress(this.remoteAddress)
+    this.#patience = createPatience(desk.limits)
+    keepAnswering(socket)
   }
 
   /** Finds the client that needs no login. The library calls it through the server before the greeting. */
@@ -115,8 +113,8 @@ export class RelayConnection extends SMTPConnection {
       const lines = replyLines(reply.text).map((line) => start + line)
       super.send(reply.code, lines, false)
     }
-    if (code >= 500) this.#errors += 1
-    if (this.#errors >= this.#desk.limits.errors && !this._closing) this.#reply(FAREWELLS.errors)
+    const end = code >= 500 ? this.#patience.error() : undefined
+    if (end !== undefined && !this._closing) this.#reply(end)
   }
 
   #reply({ code, enhanced, text }: Reply): void {
@@ -150,14 +148,12 @@ export class RelayConnection extends SMTPConnection {
       if (callback !== undefined) setImmediate(callback)
       return
     }
-    if (this.#transaction !== undefined && /^RCPT /i.test(line)) this.#recipientCommands += 1
-    else this.#commands += 1
-    const { strangerCommands, clientCommands, recipientCommands } = this.#desk.limits
-    const isKnown = this.#clientId !== undefined
-    if (this.#commands > (isKnown ? clientCommands : strangerCommands)) {
-      this.#reply(FAREWELLS.commands)
-    } else if (this.#recipientCommands > recipientCommands) this.#reply(FAREWELLS.recipients)
-    else super._onCommand(command, callback)
+    const end = this.#patience.command({
+      isRecipient: this.#transaction !== undefined && /^RCPT /i.test(line),
+      isKnown: this.#clientId !== undefined,
+    })
+    if (end === undefined) super._onCommand(command, callback)
+    else this.#reply(end)
   }
 
   override handler_AUTH(command: Buffer, callback: () => void): void {
@@ -173,38 +169,20 @@ export class RelayConnection extends SMTPConnection {
 
   /** The id of the client, or the answer. */
   async authenticate(auth: SMTPServerAuthentication): Promise<string | Reply> {
-    const { username = '', password, authzid, authcid } = auth
-    const reply = await this.#logIn(username, password ?? '', authzid, authcid)
+    const reply = await logIn(this.#desk, auth, this.remoteAddress)
     if ('id' in reply) {
       this.#user = reply
-      this.#commands = 0
+      this.#patience.loggedIn()
       return reply.id
     }
     this.#desk.news.loginFailed({ address: this.remoteAddress, reply })
-    this.#failedLogins += 1
-    return this.#failedLogins >= this.#desk.limits.failedLogins ? FAREWELLS.failedLogins : reply
-  }
-
-  async #logIn(
-    username: string,
-    password: string,
-    authzid: string | undefined,
-    authcid: string | undefined,
-  ): Promise<RelayClient | Reply> {
-    // RFC 4616 §2: nobody acts for somebody else here.
-    if (authzid && authcid && authzid !== authcid) return REFUSALS.otherIdentity
-    try {
-      const address = this.remoteAddress
-      return await this.#desk.logins.logIn({ username, password, address })
-    } catch (error) {
-      this.#desk.log.error({ err: error }, 'login not checked')
-      return { ...replyOf(error), code: 454, enhanced: '4.3.0' }
-    }
+    return this.#patience.loginFailed() ?? reply
   }
 
   /** STARTTLS starts anew: what was said in clear text counts no more (RFC 3207 §4.2). */
-  forgetLogin(): void {
+  startAnew(secured: Socket): void {
     this.#user = undefined
+    keepAnswering(secured)
   }
 
   override _resetSession(): void {
@@ -220,8 +198,8 @@ export class RelayConnection extends SMTPConnection {
       return
     }
     this.#wanted = sender
-    // The library knows no sender without a domain; whether it may come is decided in acceptSender().
-    super.handler_MAIL(isWithoutDomain(sender) ? withNullSender(command) : command, callback)
+    // The library knows fewer addresses than there are; which ones may come is decided in acceptSender().
+    super.handler_MAIL(sender === undefined ? command : withPath(command, '<>'), callback)
   }
 
   override handler_RCPT(command: Buffer, callback: () => void): void {
@@ -233,7 +211,8 @@ export class RelayConnection extends SMTPConnection {
       return
     }
     this.#wanted = recipient
-    super.handler_RCPT(command, callback)
+    const isNamed = recipient !== undefined && recipient.address !== ''
+    super.handler_RCPT(isNamed ? withPath(command, '<name@domain.invalid>') : command, callback)
   }
 
   /** Undefined: the sender of the MAIL command is accepted. */
@@ -293,7 +272,7 @@ export class RelayConnection extends SMTPConnection {
     desk.rates.count(id, messagesPerMinute)
     const reception = this.#receive(transaction, submitter)
     this.#reception = reception
-    this.#dataMs = 0
+    this.#patience.contentBegins()
     parser.receive({
       write: (content) => this.#take(reception, content),
       get hasCopied() {
@@ -340,9 +319,7 @@ export class RelayConnection extends SMTPConnection {
     this._handlerPending = false
     this.#reception = undefined
     if (reply.code === 250) {
-      this.#errors = 0
-      this.#commands = 0
-      this.#recipientCommands = 0
+      this.#patience.messageAccepted()
       const clientId = this.#transaction?.submitter.client.id
       if (clientId !== undefined) this.#desk.book.noteUse(clientId)
       this.#reply(reply)
@@ -372,18 +349,15 @@ export class RelayConnection extends SMTPConnection {
     return this.#reception !== undefined
   }
 
-  /** A second has passed. Counted, not compared: a clock that is set ends no connection. */
+  /** A second has passed. */
   tick(): void {
     if (this._closing || this.#isOver) return
-    const { loginMs, dataMs, sessionMs } = this.#desk.limits
-    this.#ageMs += SECOND_MS
-    if (this.#reception !== undefined) {
-      if (!this._handlerPending) this.#dataMs += SECOND_MS
-      if (this.#dataMs > dataMs) this.#reply(FAREWELLS.slowData)
-      return
-    }
-    if (this.#clientId === undefined && this.#ageMs > loginMs) this.#reply(FAREWELLS.slowLogin)
-    else if (this.#ageMs > sessionMs) this.#reply(FAREWELLS.long)
+    const message = this._handlerPending ? 'answering' : 'arriving'
+    const end = this.#patience.second({
+      isKnown: this.#clientId !== undefined,
+      message: this.#reception === undefined ? 'none' : message,
+    })
+    if (end !== undefined) this.#reply(end)
   }
 
   /** Says why the relay closes; what is under way is finished first. */

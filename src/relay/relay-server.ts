@@ -8,12 +8,12 @@ import {
 } from 'smtp-server'
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
 import { codeOf, messageOf } from '../platform/errors.ts'
-import { plainAddress } from './clients/index.ts'
+import { hostKeyOf, isLoopbackAddress } from './clients/index.ts'
 import type { Desk } from './desk.ts'
 import { FAREWELLS } from './refusals.ts'
 import { RelayConnection } from './relay-connection.ts'
 import { type Reply, replyOf } from './reply.ts'
-import type { ServerCertificate } from './tls/index.ts'
+import { LOWEST_TLS_VERSION, type ServerCertificate } from './tls/index.ts'
 
 type Done = (error?: Error | null) => void
 type Answer = Reply | undefined
@@ -51,7 +51,7 @@ export class RelayServer extends SMTPServer {
       hideSize: true,
       key: certificate.key.reveal(),
       cert: certificate.certificate,
-      minVersion: 'TLSv1.2',
+      minVersion: LOWEST_TLS_VERSION,
       authMethods: ['PLAIN', 'LOGIN'],
       // Both are decided for each connection.
       authOptional: true,
@@ -85,8 +85,9 @@ export class RelayServer extends SMTPServer {
 
   override connect(socket: Socket, options: SMTPConnectionOptions): void {
     if (socket.destroyed) return
-    const key = plainAddress(socket.remoteAddress ?? '')
-    const refusal = this.#judge(key)
+    const address = socket.remoteAddress ?? ''
+    const key = hostKeyOf(address)
+    const refusal = this.#judge(address, key)
     if (refusal !== undefined) {
       socket.write(`${refusal.code} ${refusal.enhanced} ${refusal.text}\r\n`)
       socket.destroySoon()
@@ -108,10 +109,14 @@ export class RelayServer extends SMTPServer {
     connection.init()
   }
 
-  #judge(key: string): Reply | undefined {
-    const { connections, connectionsPerAddress } = this.#desk.limits
-    if (this.#desk.isStopping()) return FAREWELLS.stopping
-    if (this.#open.size >= connections) return FAREWELLS.crowded
+  #judge(address: string, key: string): Reply | undefined {
+    const { book, limits, isStopping } = this.#desk
+    const { connections, reservedConnections, connectionsPerAddress } = limits
+    if (isStopping()) return FAREWELLS.stopping
+    const isKnown = isLoopbackAddress(address) || book.forAddress(address) !== undefined
+    if (this.#open.size >= connections - (isKnown ? 0 : reservedConnections)) {
+      return FAREWELLS.crowded
+    }
     return (this.#perAddress.get(key) ?? 0) >= connectionsPerAddress
       ? FAREWELLS.crowdedAddress
       : undefined
@@ -150,8 +155,8 @@ export class RelayServer extends SMTPServer {
     })
   }
 
-  override onSecure(_socket: Socket, session: SMTPServerSession, done: Done): void {
-    this.#bySession.get(session)?.forgetLogin()
+  override onSecure(socket: Socket, session: SMTPServerSession, done: Done): void {
+    this.#bySession.get(session)?.startAnew(socket)
     done()
   }
 

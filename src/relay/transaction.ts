@@ -1,5 +1,5 @@
 import type { EnvelopeRecipient } from '../outbox/index.ts'
-import { isWithoutDomain, type SenderCommand } from './address-command.ts'
+import type { SenderCommand } from './address-command.ts'
 import type { RelayClient } from './clients/index.ts'
 import type { Desk } from './desk.ts'
 import { notAllowed } from './message/index.ts'
@@ -32,9 +32,9 @@ export function judgeSender(
   const limitBytes = sizeLimitOf(desk, client)
   if (sender.sizeBytes !== null && sender.sizeBytes > limitBytes) return tooLarge(limitBytes)
   if (!desk.rates.allows(client.id, client.messagesPerMinute)) return tooFast(client)
-  if (isWithoutDomain(sender)) {
-    const isMended = client.fromPolicy === 'rewrite' && client.repair.brokenFrom
-    return isMended ? undefined : SENDER_WITHOUT_DOMAIN
+  if (!sender.isUsable) {
+    if (client.fromPolicy === 'rewrite' && client.repair.brokenFrom) return undefined
+    return sender.address.includes('@') ? UNUSABLE_SENDER : SENDER_WITHOUT_DOMAIN
   }
   if (client.fromPolicy !== 'reject' || sender.address === '') return undefined
   return rules.allows(sender.address) ? undefined : notAllowed(sender.address, rules.shown)
@@ -75,4 +75,10 @@ const SENDER_WITHOUT_DOMAIN: Reply = {
   code: 501,
   enhanced: '5.1.7',
   text: 'The sender has no domain. Enter a whole address in the application, or let an administrator set the From policy of this relay client to rewrite and switch on the repair of broken From headers.',
+}
+
+const UNUSABLE_SENDER: Reply = {
+  code: 553,
+  enhanced: '5.1.7',
+  text: 'The sender is no address that mail can come from: it is too long, has characters that do not belong there, or a domain that cannot exist. Correct it in the application, or let an administrator set the From policy of this relay client to rewrite and switch on the repair of broken From headers.',
 }

@@ -32,10 +32,12 @@ export async function createClientBook(deps: {
   let index = indexOf([])
   let signature = ''
   let seen = -1
+  /** Reads may overtake each other: how many were started, and which of them is in memory. */
+  let started = 0
+  let loaded = 0
   let lookedAt = Number.NEGATIVE_INFINITY
 
-  async function load(): Promise<void> {
-    const rows = await store.list()
+  function take(rows: readonly ClientRow[]): void {
     // A last use is no change, and the outbox writes to the same file all the time.
     const found = JSON.stringify(rows.map(({ last_used_at: _, ...row }) => row))
     if (found === signature) return
@@ -48,8 +50,14 @@ export async function createClientBook(deps: {
   }
 
   async function reload(): Promise<void> {
-    seen = storage.foreignChanges()
-    await load()
+    started += 1
+    const number = started
+    const changes = storage.foreignChanges()
+    const rows = await store.list()
+    if (number < loaded) return
+    loaded = number
+    seen = changes
+    take(rows)
   }
   await reload()
 

@@ -4,11 +4,13 @@ import { type Clock, MINUTE_MS, SECOND_MS } from '../../platform/clock.ts'
 const FREE_FAILURES = 3
 const FIRST_DELAY_MS = SECOND_MS
 const LONGEST_DELAY_MS = 30 * SECOND_MS
-/** Who would have to wait longer is told to come later. */
+/** Who would have to wait longer for failures before his is told to come later. */
 const LONGEST_WAIT_MS = 10 * SECOND_MS
 const FORGOTTEN_AFTER_MS = 15 * MINUTE_MS
 /** Enough for an attack from many addresses, and about a megabyte. */
 const MOST_ADDRESSES = 10_000
+/** Attempts of one address behind the one that is looked at. */
+const MOST_WAITING = 64
 
 interface Record {
   failures: number
@@ -17,25 +19,32 @@ interface Record {
   nextAt: number
 }
 
-/**
- * Makes guessing slow: the attempts of an address that has failed are looked at one after the other, each a longer time
- * after the one before. An attempt counts as failed from its turn on, until it has turned out right: many at the same
- * moment are no way around it.
- */
-export interface LoginThrottle {
-  /** Resolves when an attempt may be looked at. Undefined: it would take too long. */
-  turn(key: string): Promise<Turn | undefined>
+interface Queue {
+  length: number
+  /** Resolves when the last of them has been looked at. */
+  last: Promise<unknown>
 }
 
-export interface Turn {
-  /** The attempt was right, or was not looked at: it does not count. At most once. */
-  pardon(): void
+/**
+ * Makes guessing slow: the attempts of an address are looked at one after the other, and each failure makes the next one
+ * wait longer. So many at the same moment are no way around it, and one that is right costs nobody anything.
+ */
+export interface LoginThrottle {
+  /**
+   * Looks at an attempt in its turn; `false` is a failure, and nothing else is. Undefined: it was not looked at, because
+   * it would take too long.
+   */
+  inTurn<Other>(
+    key: string,
+    look: () => Promise<boolean | Other>,
+  ): Promise<boolean | Other | undefined>
 }
 
 export function createLoginThrottle(deps: { clock: Clock }): LoginThrottle {
   const { clock } = deps
   /** Those that have failed last come last. */
   const records = new Map<string, Record>()
+  const queues = new Map<string, Queue>()
 
   function find(key: string): Record | undefined {
     const record = records.get(key)
@@ -46,36 +55,46 @@ export function createLoginThrottle(deps: { clock: Clock }): LoginThrottle {
     return undefined
   }
 
-  function count(key: string, record: Record): Turn {
-    const before = record.lastAt
-    record.failures += 1
-    record.lastAt = clock.now()
+  function countFailure(key: string): void {
+    const now = clock.now()
+    const failures = (find(key)?.failures ?? 0) + 1
+    const costly = failures - FREE_FAILURES - 1
+    const delayMs = Math.min(FIRST_DELAY_MS * 2 ** Math.min(costly, 10), LONGEST_DELAY_MS)
     records.delete(key)
     const [oldest] = records.keys()
     if (oldest !== undefined && records.size >= MOST_ADDRESSES) records.delete(oldest)
-    records.set(key, record)
-    return {
-      pardon() {
-        record.failures -= 1
-        record.lastAt = before
-        if (record.failures === 0 && records.get(key) === record) records.delete(key)
-      },
-    }
+    records.set(key, { failures, lastAt: now, nextAt: costly < 0 ? now : now + delayMs })
+  }
+
+  async function lookAt<Result>(
+    key: string,
+    cameAt: number,
+    look: () => Promise<Result>,
+  ): Promise<Result | undefined> {
+    const nextAt = find(key)?.nextAt ?? cameAt
+    if (nextAt - cameAt > LONGEST_WAIT_MS) return undefined
+    const waitMs = nextAt - clock.now()
+    if (waitMs > 0) await clock.sleep(waitMs)
+    const result = await look()
+    if (result === false) countFailure(key)
+    return result
   }
 
   return {
-    async turn(key) {
-      const now = clock.now()
-      const record = find(key) ?? { failures: 0, lastAt: now, nextAt: 0 }
-      const costly = record.failures - FREE_FAILURES
-      if (costly < 0) return count(key, record)
-      const waitMs = Math.max(0, record.nextAt - now)
-      if (waitMs > LONGEST_WAIT_MS) return undefined
-      const delayMs = FIRST_DELAY_MS * 2 ** Math.min(costly, 10)
-      record.nextAt = now + waitMs + Math.min(delayMs, LONGEST_DELAY_MS)
-      const turn = count(key, record)
-      if (waitMs > 0) await clock.sleep(waitMs)
-      return turn
+    async inTurn(key, look) {
+      const cameAt = clock.now()
+      const queue = queues.get(key) ?? { length: 0, last: Promise.resolve() }
+      if (queue.length > MOST_WAITING) return undefined
+      queues.set(key, queue)
+      queue.length += 1
+      const result = queue.last.then(() => lookAt(key, cameAt, look))
+      queue.last = result.catch(() => {})
+      try {
+        return await result
+      } finally {
+        queue.length -= 1
+        if (queue.length === 0) queues.delete(key)
+      }
     },
   }
 }

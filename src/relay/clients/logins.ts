@@ -3,7 +3,7 @@ import { type Clock, MINUTE_MS } from '../../platform/clock.ts'
 import type { Reply } from '../reply.ts'
 import type { KnownSecret, RelayClient, RelayClientBook } from './client.ts'
 import { createLoginThrottle } from './login-throttle.ts'
-import { plainAddress, readNetwork } from './networks.ts'
+import { hostKeyOf, readNetwork } from './networks.ts'
 import { isUnguessable, matchesFastHash, matchesSlowHash, NOBODY } from './secret.ts'
 
 /** How long a chosen password that was right is not computed again. */
@@ -46,7 +46,7 @@ export function createLogins(deps: { book: RelayClientBook; clock: Clock }): Log
   const proven = new Map<string, number>()
   /** By address and mark. */
   const judging = new Map<string, Promise<boolean | Reply>>()
-  const inTurn = createLimit()
+  const compute = createLimit()
 
   function markOf(known: KnownSecret, password: string): string {
     const { id, secretVersion } = known.client
@@ -63,21 +63,16 @@ export function createLogins(deps: { book: RelayClientBook; clock: Clock }): Log
   }
 
   /** Whether a chosen password is right, or the answer to an attempt that is not looked at. */
-  async function judge(guess: Guess): Promise<boolean | Reply> {
-    const { throttleKey, known, mark, password } = guess
-    const isProven = mark !== undefined && proven.has(mark)
-    const turn = isProven ? undefined : await throttle.turn(throttleKey)
-    if (turn === undefined && !isProven) return TOO_MANY
-    let isWrong = false
-    try {
-      const isRight = await inTurn(() => matchesSlowHash(password, hashFor(known, 'password')))
+  async function judge({ throttleKey, known, mark, password }: Guess): Promise<boolean | Reply> {
+    const look = async () => {
+      const isRight = await compute(() => matchesSlowHash(password, hashFor(known, 'password')))
       if (isRight === undefined) return BUSY
-      isWrong = !isRight || mark === undefined
-      if (mark !== undefined && isRight) remember(mark)
-      return !isWrong
-    } finally {
-      if (!isWrong) turn?.pardon()
+      if (mark === undefined || !isRight) return false
+      remember(mark)
+      return true
     }
+    const isProven = mark !== undefined && proven.has(mark)
+    return (isProven ? await look() : await throttle.inTurn(throttleKey, look)) ?? TOO_MANY
   }
 
   /** Connections that log in with the same password at the same moment are one attempt. */
@@ -93,13 +88,14 @@ export function createLogins(deps: { book: RelayClientBook; clock: Clock }): Log
 
   return {
     async logIn({ username, password, address }) {
-      const throttleKey = throttleKeyOf(address)
+      const throttleKey = hostKeyOf(address)
       await book.refresh()
       const known = book.forLogin(username)
       if (isUnguessable(password)) {
         const isRight = matchesFastHash(password, hashFor(known, 'generated'))
         if (isRight && known !== undefined) return admit(known.client, address)
-        return (await throttle.turn(throttleKey)) === undefined ? TOO_MANY : WRONG
+        const isWrong = (await throttle.inTurn(throttleKey, async () => false)) === false
+        return isWrong ? WRONG : TOO_MANY
       }
       const mark = known?.type === 'password' ? markOf(known, password) : undefined
       const provenAt = mark === undefined ? undefined : proven.get(mark)
@@ -124,17 +120,6 @@ function admit(client: RelayClient, address: string): RelayClient | Reply {
   if (client.addresses.length === 0) return client
   const isNear = client.addresses.some((text) => readNetwork(text)?.contains(address) === true)
   return isNear ? client : ELSEWHERE
-}
-
-/** A /64 of IPv6 counts as one address: it is the smallest network that a site gets (RFC 6177). */
-function throttleKeyOf(address: string): string {
-  const plain = plainAddress(address)
-  if (!plain.includes(':')) return plain
-  const [head = '', tail = ''] = plain.toLowerCase().split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === '' ? [] : tail.split(':')
-  const zeros: string[] = Array.from({ length: Math.max(0, 8 - left.length - right.length) })
-  return [...left, ...zeros.fill('0'), ...right].slice(0, 4).join(':')
 }
 
 /** Runs a few at once and lets a few wait; undefined: too many wait already. */

@@ -42,3 +42,14 @@ export function isLoopbackAddress(address: string): boolean {
   const plain = plainAddress(address)
   return plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'))
 }
+
+/** What is counted as one host: a /64 of IPv6 is the smallest network that a site gets (RFC 6177). */
+export function hostKeyOf(address: string): string {
+  const plain = plainAddress(address)
+  if (!plain.includes(':')) return plain
+  const [head = '', tail = ''] = plain.toLowerCase().split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === '' ? [] : tail.split(':')
+  const zeros: string[] = Array.from({ length: Math.max(0, 8 - left.length - right.length) })
+  return [...left, ...zeros.fill('0'), ...right].slice(0, 4).join(':')
+}

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { type Clock, DAY_MS } from '../../platform/clock.ts'
 import { codeOf, messageOf, PosternError } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
@@ -11,6 +12,7 @@ import { makeServerCertificate, type ServerCertificate } from './server-certific
 /** In the data folder. The certificate is public: clients that check it are given this file. */
 export const RELAY_CERTIFICATE_FILE = 'relay-cert.pem'
 const RELAY_KEY_FILE = 'relay-key.pem'
+export const LOWEST_TLS_VERSION = 'TLSv1.2'
 
 /**
  * Ten years: devices and applications are given this very file to trust, and each renewal means to give it to all of them
@@ -92,6 +94,8 @@ function readPair(files: { certificate: string; key: string }): ServerCertificat
   let belongs: boolean
   try {
     belongs = new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
+    // OpenSSL also looks at the rest of the chain, and refuses what is too weak.
+    if (belongs) createSecureContext({ cert: certificate, key, minVersion: LOWEST_TLS_VERSION })
   } catch (cause) {
     throw unusable(`${files.certificate} with ${files.key}`, cause)
   }

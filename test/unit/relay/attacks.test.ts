@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import type { SmtpDialogue } from '../../support/smtp-dialogue.ts'
 import { createFakeOutbox } from './fake-outbox.ts'
 import { envelope, MEBIBYTE, mail, plain, startRelay } from './harness.ts'
+import { watchConnections } from './watch-connections.ts'
 
 async function readAll(dialogue: SmtpDialogue): Promise<number[]> {
   const codes: number[] = []
@@ -243,15 +245,15 @@ test('who says nothing at all is sent away', async () => {
 })
 
 test('a commit that takes long is waited for: the client is not sent away meanwhile', async () => {
-  await using rig = await startRelay({ limits: { idleMs: 50, dataMs: 1_000 } })
+  using connections = watchConnections()
+  await using rig = await startRelay({ limits: { idleMs: 200, dataMs: 1_000 } })
   rig.outbox.onCommit = async () => {
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    await rig.clock.advance(5_000)
+    for (const _time of [1, 2]) await once(connections.socket(), 'timeout')
   }
   await using dialogue = await rig.session()
   await envelope(dialogue)
-  const reply = dialogue.content(mail())
-  await rig.clock.advance(5_000)
-  expect((await reply).code).toBe(250)
+  expect((await dialogue.content(mail())).code).toBe(250)
 })
 
 test('an address cannot take all connections, nor all addresses too many', async () => {

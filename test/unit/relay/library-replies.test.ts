@@ -144,7 +144,7 @@ test.each<[readonly string[], string]>([
   [['LOGIN', 'MAIL FROM:<> RET=x'], '501 5.5.4 RET must be'],
   [['LOGIN', 'RCPT TO:<a@b.example>'], '503 5.5.1 Name the sender'],
   [['LOGIN', 'MAIL FROM:<>', 'MAIL FROM:<>'], '503 5.5.1 A message is being'],
-  [['LOGIN', 'MAIL FROM:<>', 'RCPT TO:<a@>'], '501 5.1.3 The recipient is no valid'],
+  [['LOGIN', 'MAIL FROM:<>', 'RCPT TO:bob@example.com'], '501 5.1.3 The recipient is no valid'],
   [['LOGIN', 'MAIL FROM:<>', 'RCPT TO:<a@b.example> NOTIFY=x'], '501 5.5.4 NOTIFY must be'],
   [
     ['LOGIN', 'MAIL FROM:<>', 'RCPT TO:<a@b.example> NOTIFY=NEVER,DELAY'],

@@ -270,6 +270,41 @@ test('certificates of the operator are read again when they change; a broken pai
   expect(await shownCertificate(port)).not.toBe(shown)
 })
 
+const WEAK_PAIR = readFileSync(
+  join(import.meta.dirname, '../entra/certificates/rsa-1024.pem'),
+  'utf8',
+)
+const HALF_CERTIFICATE = '-----BEGIN CERTIFICATE-----\nMIIBkTCB+wIJAK\n'
+
+test.each([
+  { what: 'with a short key', weak: true },
+  { what: 'half written', weak: false },
+])('a renewed pair that TLS refuses, $what, changes nothing', async ({ weak }) => {
+  await using rig = await startClients()
+  const { files, write } = await ownPair(rig)
+  write()
+  const { relay, events } = build(rig, { certificateFiles: files })
+  await using _ = relay
+  await relay.start()
+  const told: (string | null)[] = []
+  events.on('relay.changed', ({ problem }) => void told.push(problem))
+  const port = relay.address()?.port ?? 0
+  const shown = await shownCertificate(port)
+  const good = readFileSync(files.certificate, 'utf8')
+  writeFileSync(files.certificate, weak ? WEAK_PAIR : good + HALF_CERTIFICATE)
+  if (weak) writeFileSync(files.key, WEAK_PAIR)
+  for (const _look of [1, 2]) {
+    await rig.clock.advance(60_000)
+    expect(relay.problem()).toMatch(/own-cert\.pem.* goes on with the former certificate/)
+    expect(await shownCertificate(port)).toBe(shown)
+  }
+  const second = await ownPair(rig)
+  second.write()
+  await rig.clock.advance(60_000)
+  expect(told).toEqual([expect.stringContaining('cannot offer TLS'), null])
+  expect(await shownCertificate(port)).not.toBe(shown)
+})
+
 test('without a usable certificate of the operator it stays closed until there is one', async () => {
   await using rig = await startClients()
   const pair = await ownPair(rig)

@@ -70,7 +70,7 @@ test('a login in the middle of a message is refused', async () => {
 })
 
 test('five failed logins end their connection', async () => {
-  await using rig = await startRelay({ limits: { loginMs: DAY_MS } })
+  await using rig = await startRelay({ limits: { loginMs: DAY_MS, sessionMs: DAY_MS } })
   await using dialogue = await rig.session({ login: false })
   const replies: number[] = []
   for (let i = 0; i < 5; i++) {
@@ -205,18 +205,57 @@ test('after three mistakes every guess waits, each longer than the one before', 
 test('guesses at the same moment wait as those one after the other', async () => {
   await using rig = await startLogins()
   const codes: (string | number | null)[] = []
-  const guesses = Array.from({ length: 30 }, async (_, i) => {
+  const guesses = Array.from({ length: 70 }, async (_, i) => {
     codes.push(await rig.logIn('chosen', `wrong password ${i}`))
   })
-  while (rig.clock.sleepers < 3 || codes.length < 27) {
+  const start = rig.clock.now()
+  const lookedAt: number[] = []
+  for (const waitMs of [1_000, 2_000, 4_000]) {
+    await rig.clock.untilSleeping()
     await new Promise((resolve) => setImmediate(resolve))
+    lookedAt.push(codes.filter((code) => code === 535).length)
+    // One may be looked at, and 64 wait behind it.
+    expect(codes.filter((code) => code === 454)).toHaveLength(5)
+    await rig.clock.advance(waitMs)
   }
-  // Four are looked at, three wait for their turn, and the others are told to come later.
-  expect(codes.filter((code) => code === 535)).toHaveLength(4)
-  expect(codes.filter((code) => code === 454)).toHaveLength(23)
-  await rig.clock.advance(10_000)
   await Promise.all(guesses)
+  expect(lookedAt).toEqual([4, 5, 6])
   expect(codes.filter((code) => code === 535)).toHaveLength(7)
+  // The eighth would be looked at after 15 s: it and the others are told to come later, before ten have passed.
+  expect(codes.filter((code) => code === 454)).toHaveLength(63)
+  expect(rig.clock.now() - start).toBe(7_000)
+})
+
+test('devices behind one address that all log in at once with the right password all get in at once', async () => {
+  const devices = Array.from({ length: 12 }, (_, i) => ({
+    name: `dev${i}`,
+    profileId: 'default',
+    authentication: 'password' as const,
+    password: `right password ${i}`,
+  }))
+  await using rig = await startRelay({ others: devices })
+  const before = rig.clock.now()
+  const codes = devices.map(async ({ name, password }) => {
+    await using dialogue = await rig.session({ login: false })
+    return (await dialogue.command(`AUTH PLAIN ${plain(name, password)}`)).code
+  })
+  expect(await Promise.all(codes)).toEqual(devices.map(() => 235))
+  expect(rig.clock.now()).toBe(before)
+})
+
+test('right passwords between wrong ones cost those nothing, and take nothing off them', async () => {
+  await using rig = await startLogins()
+  for (let i = 0; i < 3; i++) {
+    await rig.logIn('chosen', 'wrong password')
+    const input = { name: `dev${i}`, profileId: 'default', ...CHOSEN }
+    await rig.clients.create(input, ADMIN)
+    expect(await rig.logIn(`dev${i}`, PASSWORD)).toBe(`dev${i}`)
+  }
+  expect(await rig.logIn('chosen', 'wrong password')).toBe(535)
+  const fifth = rig.logIn('chosen', 'wrong password')
+  await rig.clock.untilSleeping()
+  await rig.clock.advance(1_000)
+  expect(await fifth).toBe(535)
 })
 
 test('many connections that log in at the same moment with the right password do not wait', async () => {

@@ -20,6 +20,7 @@ async function startReception() {
     envelope: {
       address: 'alerts@contoso.com',
       sizeBytes: null,
+      isUsable: true,
       smtpUtf8: false,
       eightBit: false,
       ret: null,
