@@ -38,7 +38,7 @@ const LONGEST_ORCPT = 500
 
 /** Undefined: its syntax is wrong in a way that is for others to answer. */
 export function readSenderCommand(command: Buffer): SenderCommand | Reply | undefined {
-  const parsed = parse(command, /^MAIL FROM:\s*<([^<>]*)>(.*)$/iu, OF_MAIL, '5.1.7')
+  const parsed = parse(command, /^MAIL FROM *:\s*<([^<>]*)>(.*)$/iu, OF_MAIL, '5.1.7')
   if (parsed === undefined || 'code' in parsed) return parsed
   const { address, parameters } = parsed
   const smtpUtf8 = parameters.has('SMTPUTF8')
@@ -66,7 +66,7 @@ export function readRecipientCommand(
   command: Buffer,
   smtpUtf8: boolean,
 ): EnvelopeRecipient | Reply | undefined {
-  const parsed = parse(command, /^RCPT TO:\s*<([^<>]*)>(.*)$/iu, OF_RCPT, '5.1.3')
+  const parsed = parse(command, /^RCPT TO *:\s*<([^<>]*)>(.*)$/iu, OF_RCPT, '5.1.3')
   if (parsed === undefined || 'code' in parsed) return parsed
   const { address, parameters } = parsed
   if (!isAscii(address) && !smtpUtf8) return NOT_ASCII

@@ -146,3 +146,17 @@ test.each([
   expect((await dialogue.command(command)).text).toMatch(/^5\d\d 5\.[15]\.\d /)
   expect((await dialogue.command('RCPT TO:<bob@example.com>')).text).toMatch(/^503 5\.5\.1 /)
 })
+
+test('a blank before the colon, which old devices send, changes nothing', async () => {
+  await using rig = await startRelay()
+  await using dialogue = await rig.session()
+  expect((await dialogue.command('MAIL FROM :<alerts@contoso.com>')).text).toMatch(/^250 2\.1\.0 /)
+  expect((await dialogue.command('RCPT TO : <bob@example.com>')).text).toMatch(/^250 2\.1\.5 /)
+  await dialogue.command('DATA')
+  expect((await dialogue.content(mail())).code).toBe(250)
+  const { draft } = await rig.outbox.message()
+  expect(draft.envelope).toMatchObject({
+    sender: 'alerts@contoso.com',
+    recipients: [{ address: 'bob@example.com' }],
+  })
+})
