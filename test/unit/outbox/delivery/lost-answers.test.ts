@@ -50,7 +50,7 @@ async function passUntil({ clock }: Bench, isSo: () => boolean): Promise<void> {
     if (!isSo()) await clock.advance(500)
     return isSo()
   }
-  await expect.poll(look, { timeout: 20_000, interval: 5 }).toBe(true)
+  await expect.poll(look, { interval: 5 }).toBe(true)
 }
 
 describe('the thread of the store dies between the commit of an attempt and its answer', () => {
@@ -61,8 +61,8 @@ describe('the thread of the store dies between the commit of an attempt and its 
     mortals.dieAt('settle', true)
     bench.outbox.start()
     const { id } = await bench.accept()
+    // The time of its next try may be over by then.
     await passUntil(bench, () => bench.named('message.deferred').length === 1)
-    expect(await bench.state(id)).toBe('deferred')
     await passUntil(bench, () => bench.server.seen.length === 2)
     await bench.outbox.idle()
     expect(await bench.state(id)).toBe('delivered')
