@@ -77,10 +77,13 @@ export async function startExchange(deps: ExchangeDeps): Promise<ExchangeServer>
       else session.timeOut()
       isTimedOut = true
     })
-    sessions.set(connection, serve())
     counters.smtpConnections += 1
-    counters.smtpOpenConnections = sessions.size
-    counters.smtpMaxOpenConnections = Math.max(counters.smtpMaxOpenConnections, sessions.size)
+    counters.smtpOpenConnections += 1
+    counters.smtpMaxOpenConnections = Math.max(
+      counters.smtpMaxOpenConnections,
+      counters.smtpOpenConnections,
+    )
+    sessions.set(connection, serve())
 
     async function serve(): Promise<void> {
       try {
@@ -89,10 +92,11 @@ export async function startExchange(deps: ExchangeDeps): Promise<ExchangeServer>
         if (!connection.signal.aborted) log?.error({ err: error }, 'smtp session failed')
         connection.drop()
       }
+      // A client that has its answer to QUIT may open another one before the socket is seen closed.
+      counters.smtpOpenConnections -= 1
       await connection.closed
       idle.remove(connection)
       sessions.delete(connection)
-      counters.smtpOpenConnections = sessions.size
     }
   }
 
