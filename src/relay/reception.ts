@@ -204,7 +204,8 @@ function draftOf(deps: ReceptionDeps, plan: HeadPlan, hasUtf8Head: boolean): Dra
   const { client, profile, rules } = deps.submitter
   const { address, isUsable, recipients, smtpUtf8, eightBit, ret, envid } = envelope
   const isOwn = address === '' || (isUsable && rules.allows(address))
-  const isRewritten = client.fromPolicy === 'rewrite' && !isOwn
+  // The policy may be another one since MAIL; what is not usable must not travel under any.
+  const isRewritten = !isUsable || (client.fromPolicy === 'rewrite' && !isOwn)
   const sender = isRewritten ? profile.senderEmailAddress : address
   const addresses = [sender, ...recipients.map((recipient) => recipient.address)]
   return {

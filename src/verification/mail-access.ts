@@ -64,6 +64,12 @@ export function missingSettings(profile: Profile): SettingsFailure | undefined {
   return { source: 'settings', problem: 'incomplete', detail }
 }
 
+/** What stands in the way of a credential, by the code of its refusal. */
+const PROBLEMS: ReadonlyMap<string, SettingsFailure['problem']> = new Map([
+  ['secret_unreadable', 'secret_unreadable'],
+  ['custom_cloud_not_allowed', 'incomplete'],
+])
+
 /** The active credential; null for profiles without authentication. */
 export async function openStored(
   profiles: Pick<Profiles, 'openCredential'>,
@@ -79,9 +85,10 @@ export async function openStored(
     const detail = `the ${what} is missing.`
     return { ok: false, failure: { ...missing, detail } }
   } catch (error) {
-    if (!(error instanceof PosternError) || error.code !== 'secret_unreadable') throw error
-    const failure = { source: 'settings', problem: 'secret_unreadable' } as const
-    return { ok: false, failure: { ...failure, detail: error.message } }
+    if (!(error instanceof PosternError)) throw error
+    const problem = PROBLEMS.get(error.code)
+    if (problem === undefined) throw error
+    return { ok: false, failure: { source: 'settings', problem, detail: error.message } }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Diagnosis } from '../../diagnosis/index.ts'
+import { PosternError } from '../../platform/errors.ts'
 import type { MessageState } from '../message.ts'
 import type { ClaimedMessage, OutboxStore, Settlement } from '../outbox-store.ts'
 import { expiresAt, isTry, nextAttemptAt } from './schedule.ts'
@@ -87,8 +88,21 @@ async function hasFailed(
   if (verdict.recipients.some(({ state }) => state === 'failed')) return true
   const { message, recipients } = claimed
   if (recipients.length === message.recipientCount) return false
-  const detail = await store.find(message.id)
+  const detail = await findIfWhole(store, message.id)
   return detail?.recipients.some(({ state }) => state === 'failed') ?? false
+}
+
+/** Undefined also where the part of the file with its history is damaged: that must not keep the outcome back. */
+async function findIfWhole(
+  store: Pick<OutboxStore, 'find'>,
+  id: string,
+): ReturnType<OutboxStore['find']> {
+  try {
+    return await store.find(id)
+  } catch (error) {
+    if (error instanceof PosternError && error.code === 'database_damaged') return undefined
+    throw error
+  }
 }
 
 /** Undefined: its time is over. */
@@ -99,7 +113,7 @@ async function deferUntil(
   const { claimed, verdict, startedAt, finishedAt: now, recipientsPerMessage } = facts
   const { message, recipients } = claimed
   const own = { startedAt, finishedAt: now, outcome: verdict.outcome, recipients: facts.tried }
-  const detail = message.attempts === 0 ? undefined : await store.find(message.id)
+  const detail = message.attempts === 0 ? undefined : await findIfWhole(store, message.id)
   const attempts = [...(detail?.attempts ?? []), own]
   // Each part of a large message that got through was a try, too, but not one without success.
   const done = Math.ceil((message.recipientCount - recipients.length) / recipientsPerMessage)

@@ -31,7 +31,7 @@ import { createSettling } from './settling.ts'
 import { createStranded } from './stranded.ts'
 import type { Tasks } from './tasks.ts'
 import { createTurns } from './turns.ts'
-import { judge, type Verdict } from './verdict.ts'
+import { isOwnFault, judge, type Verdict } from './verdict.ts'
 
 /** The delivery for one mailbox of a server, whichever profiles send through it. */
 export interface Lane {
@@ -315,26 +315,19 @@ export function createLane(deps: LaneDeps): Lane {
     const isHeld = (hold ?? senderHold) !== undefined
     const isUnheard = isHeld && lease === undefined && verdict.outcome === 'deferred'
     const stored: Verdict = isUnheard ? { ...verdict, outcome: 'held' } : verdict
-    const tried = recipients.length
+    // Nor is what did not even get as far as a server, by an error of Postern's own.
+    const isFault = isOwnFault(carried.failure)
+    const isAside = isFault && lease === undefined
+    const tried = isAside ? 0 : recipients.length
     const outcome = { claimed, verdict: stored, startedAt, tried, serverMessageId }
-    const commit = settling.settle(settleFacts(profile, outcome, isHeld))
+    const commit = settling.settle(settleFacts(profile, outcome, isHeld || isAside))
     tasks.run('settle', () => commit)
     stranded.note(claimed.message, { verdict, carried, commit })
     if (verdict.isServing) stranded.wake()
     const isLoggedIn = lease !== undefined
-    keeper.heed({
-      item,
-      profileId: profile.id,
-      hold,
-      senderHold,
-      isSenderProbe,
-      verdict,
-      isLoggedIn,
-      commit,
-    })
-    if (item.isProbe && carried.failure !== null && 'notTried' in carried.failure) {
-      claims.probeNext(profile.id)
-    }
+    const seen = { profileId: profile.id, hold, senderHold, verdict, isLoggedIn, commit }
+    if (!isFault) keeper.heed({ ...seen, item, isSenderProbe })
+    else if (item.isProbe && lease !== undefined) claims.probeNext(profile.id)
     if (lease !== undefined) {
       lease.settled = commit
       pool.give(lease)

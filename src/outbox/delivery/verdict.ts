@@ -144,6 +144,11 @@ export function judge(tried: Tried, diagnose: (failure: Failure) => Diagnosis): 
   }
 }
 
+/** Whether an error of Postern's own kept the message from being tried: it says nothing about server, login or mailbox. */
+export function isOwnFault(failure: Tried['failure']): boolean {
+  return failure !== null && 'notTried' in failure
+}
+
 function judgeWhole({ failure }: Tried, judgeOne: (failure: Failure) => Judged) {
   if (failure === null) return undefined
   if ('notTried' in failure) return { disposition: 'retry', diagnosis: failure.notTried } as const

@@ -115,6 +115,7 @@ export async function openThreadedStore(deps: {
     async unclaim(messageIds) {
       // Nobody sends them, whether this call gets through or not.
       for (const id of messageIds) inHand?.delete(id)
+      await running()
       const asked = thread
       try {
         await call('unclaim', messageIds)

@@ -178,3 +178,64 @@ it.each([{ error: new TypeError('a secret detail') }, { error: smtpValueInvalid 
     }
   },
 )
+
+/** Nobody gets a credential while `isSo`. */
+function breakCredentials({ profiles }: Bench, error: Error, isSo: () => boolean): void {
+  const openCredential = profiles.openCredential.bind(profiles)
+  profiles.openCredential = (profile) => (isSo() ? Promise.reject(error) : openCredential(profile))
+}
+
+it('an error that lasts costs no message its time', async () => {
+  await using bench = await startBench()
+  let isBroken = true
+  breakCredentials(bench, new TypeError('nobody knows'), () => isBroken)
+  const { id } = await bench.accept()
+  bench.outbox.start()
+  await bench.pass(100 * HOUR, 10 * MINUTE)
+  expect(bench.named('message.finished')).toEqual([])
+  isBroken = false
+  await bench.pass(70 * MINUTE, MINUTE)
+  expect(await bench.state(id)).toBe('delivered')
+})
+
+it('an error of Postern’s own is no probe of a hold', async () => {
+  await using bench = await startBench()
+  bench.server.answers = ['430 4.2.0 STOREDRV; mailbox logon failure; MapiExceptionLogonFailed']
+  bench.outbox.start()
+  const ids: string[] = []
+  for (let i = 0; i < 30; i++) ids.push((await bench.accept()).id)
+  await bench.outbox.idle()
+  let isBroken = true
+  breakCredentials(bench, new TypeError('nobody knows'), () => isBroken)
+  await bench.pass(HOUR, MINUTE)
+  expect(bench.outbox.holdsOf('default')).toMatchObject([{ probes: 0 }])
+  isBroken = false
+  await bench.pass(HOUR, MINUTE)
+  expect(bench.outbox.holdsOf('default')).toEqual([])
+  for (const id of ids) expect(await bench.state(id)).toBe('delivered')
+})
+
+it('a profile whose cloud is not allowed any more is held, with the sentence that helps', async () => {
+  await using bench = await startBench()
+  const sentence = 'Start Postern with POSTERN_ALLOW_CUSTOM_CLOUD=true.'
+  const refusal = new PosternError(sentence, { kind: 'invalid', code: 'custom_cloud_not_allowed' })
+  breakCredentials(bench, refusal, () => true)
+  await bench.accept()
+  bench.outbox.start()
+  await bench.outbox.idle()
+  const [hold] = bench.outbox.holdsOf('default')
+  expect(hold?.diagnosis.code).toBe('settings_incomplete')
+  expect(JSON.stringify(hold?.diagnosis)).toContain(sentence)
+})
+
+it('a message whose history cannot be read is tried again all the same', async () => {
+  await using bench = await startBench()
+  const { store } = bench
+  const { id } = await bench.accept()
+  const find = store.find.bind(store)
+  store.find = (of) => (of === id ? Promise.reject(damaged()) : find(of))
+  bench.server.answers = ['450 4.2.1 Try again later', '450 4.2.1 Try again later']
+  bench.outbox.start()
+  await bench.pass(HOUR, MINUTE)
+  expect(await bench.state(id)).toBe('delivered')
+})
