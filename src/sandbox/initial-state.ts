@@ -1,4 +1,4 @@
-import { DAY_MS, HOUR_MS, toIso } from '../platform/clock.ts'
+import { DAY_MS, toIso } from '../platform/clock.ts'
 
 /** Constant, so that documents and scripts may name them. They belong to nobody. */
 export const INITIAL = {
@@ -14,7 +14,7 @@ export const INITIAL = {
   errorMailbox: 'it@contoso.com',
 } as const
 
-/** Days until the initial secret ends: inside the first reminders of an expiry watch. */
+/** Days until the initial secret ends, to the hour: inside the first reminders of an expiry watch. */
 const SECRET_DAYS_LEFT = 12
 
 /**
@@ -34,8 +34,7 @@ export function createInitialState(now: number): unknown {
             value: INITIAL.clientSecret,
             displayName: 'smtp',
             startDateTime: longAgo,
-            // The hour keeps the count of whole days at twelve while a demonstration runs.
-            endDateTime: toIso(now + SECRET_DAYS_LEFT * DAY_MS + HOUR_MS),
+            endDateTime: toIso(now + SECRET_DAYS_LEFT * DAY_MS),
           },
         },
         servicePrincipal: { objectId: INITIAL.servicePrincipalObjectId },

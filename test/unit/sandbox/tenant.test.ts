@@ -1,10 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 import { createTransport } from 'nodemailer'
 import { describe, expect, it } from 'vitest'
-import { HOUR_MS, systemClock } from '../../../src/platform/clock.ts'
+import { daysLeft } from '../../../src/credentials/index.ts'
+import { HOUR_MS, parseInstant, systemClock } from '../../../src/platform/clock.ts'
 import { PosternError } from '../../../src/platform/errors.ts'
 import { createCertificates } from '../../../src/sandbox/certificates.ts'
 import { startSandboxTenant } from '../../../src/sandbox/index.ts'
+import { INITIAL } from '../../../src/sandbox/initial-state.ts'
 import { createTenant, type InboxMessage } from '../../../src/sandbox/tenant.ts'
 import { createFakeClock, FAKE_NOW } from '../../support/clock.ts'
 import { startTestTenant } from './harness.ts'
@@ -32,6 +34,16 @@ describe('the tenant', () => {
     expect(tenant.state().mailboxes['new@contoso.com']?.full).toBe(false)
     expect(tenant.state().entra.forcedCode).toBeNull()
   })
+
+  it.each(['2026-11-23T00:00:00Z', '2026-11-23T23:59:59Z'])(
+    'has a secret that ends in 12 days, whatever the hour: %s',
+    async (at) => {
+      const now = parseInstant(at)
+      const tenant = await createTenant({ clock: createFakeClock(now) })
+      const secret = tenant.state().apps[INITIAL.clientId]?.secrets[INITIAL.secretKeyId]
+      expect(daysLeft(parseInstant(secret?.endDateTime ?? '') ?? now, now)).toBe(12)
+    },
+  )
 
   it('never changes a state that was handed out', async () => {
     const tenant = await createTenant({ clock: createFakeClock() })
