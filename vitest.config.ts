@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { SOURCE_FLAGS } from './test/support/source-flags.ts'
 
 export default defineConfig({
   test: {
@@ -9,6 +10,7 @@ export default defineConfig({
     hookTimeout: 90_000,
     expect: { poll: { timeout: 30_000 } },
     pool: 'forks',
+    execArgv: SOURCE_FLAGS,
     // Many tests wait for other processes: one at a time would leave a small machine idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     reporters: ['default', ['json', { outputFile: 'test-report.json' }]],

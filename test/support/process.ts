@@ -7,6 +7,7 @@ import type { SandboxTenant } from '../../src/sandbox/index.ts'
 import { type Call, createCall } from './api.ts'
 import { farSchedule } from './far-schedule.ts'
 import { repositoryFile } from './golden.ts'
+import { SOURCE_FLAGS } from './source-flags.ts'
 
 export interface Ended {
   readonly code: number | null
@@ -30,7 +31,7 @@ export type ProcessEnvironment = Readonly<Record<string, string>>
 export function startPostern(args: readonly string[], env: ProcessEnvironment): PosternProcess {
   const child: ChildProcess & { stdout: Readable; stderr: Readable } = spawn(
     process.execPath,
-    [repositoryFile('src/main.ts'), ...args],
+    [...SOURCE_FLAGS, repositoryFile('src/main.ts'), ...args],
     // Nothing of the environment of the tests: it may hold settings.
     { env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   )

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { closedPort } from './closed-port.ts'
 import { repositoryFile } from './golden.ts'
 import { type AgentProcess, PROCESS_ADMIN_TOKEN, startAgentProcess } from './process.ts'
+import { SOURCE_FLAGS } from './source-flags.ts'
 
 /** What an agent of its own process needs to relay, and what its clients need to reach it after every start. */
 export interface SendingSite {
@@ -94,7 +95,7 @@ export function runWithInput(
   env: Readonly<Record<string, string>>,
   input: string,
 ): Promise<{ code: number | null; stderr: string }> {
-  const child = spawn(process.execPath, [repositoryFile('src/main.ts'), ...args], {
+  const child = spawn(process.execPath, [...SOURCE_FLAGS, repositoryFile('src/main.ts'), ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['pipe', 'ignore', 'pipe'],
   })

@@ -9,6 +9,7 @@ import type { OutboxStore } from '../../../src/outbox/outbox-store.ts'
 import type { Storage } from '../../../src/storage/index.ts'
 import { temporaryFolder } from '../../support/folder.ts'
 import { repositoryFile } from '../../support/golden.ts'
+import { SOURCE_FLAGS } from '../../support/source-flags.ts'
 import { accept, acceptEnded, claimOne, countRows, openStore, settle } from './store-harness.ts'
 
 /** What is stored is whole: everything acknowledged, every body and recipient, and not a byte more. */
@@ -46,7 +47,7 @@ test('a process killed at any moment has lost nothing that was acknowledged, and
   for (let round = 0; round < 4; round++) {
     const child = spawn(
       process.execPath,
-      [repositoryFile('test/unit/outbox/store-child.ts'), folder.path],
+      [...SOURCE_FLAGS, repositoryFile('test/unit/outbox/store-child.ts'), folder.path],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     const killAt = acknowledged.length + randomInt(1, 150)
