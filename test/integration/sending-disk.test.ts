@@ -49,8 +49,8 @@ it('a full disk refuses mail, repeats and loses none, and is over when there is 
   async function pass(ms: number): Promise<void> {
     for (let left = ms; left > 0; left -= 10 * SECOND_MS) {
       clock.pass(10 * SECOND_MS)
-      // What cannot be written down is under way all the time.
-      await Promise.race([agent.agent.idle(), new Promise((done) => setTimeout(done, 20))])
+      // What cannot be written down is under way all the time: an answer is a turn of the agent.
+      await Promise.race([agent.agent.idle(), agent.call('GET', 'status')])
     }
   }
 

@@ -20,10 +20,17 @@ async function openFrom(rig: RelayRig, closers: AsyncDisposableStack, address: s
   }
 }
 
+/** One connection after the other, which all stay open, and the beginning of each one's greeting. */
+async function expectGreetings(rig: RelayRig, greetings: readonly [string, string][]) {
+  await using open = new AsyncDisposableStack()
+  for (const [address, greeting] of greetings) {
+    expect([address, await openFrom(rig, open, address)]).toEqual([address, greeting])
+  }
+}
+
 test('a network of IPv6 has as many connections as one address of IPv4', async () => {
   await using rig = await startRelay({ limits: { connectionsPerAddress: 2 } })
-  await using open = new AsyncDisposableStack()
-  const greetings: [string, string][] = [
+  await expectGreetings(rig, [
     ['2001:db8:0:7::1', '220 relay'],
     ['2001:DB8:0:7:8000::2', '220 relay'],
     ['2001:db8:0:7:ffff::3', '421 4.7.0'],
@@ -32,10 +39,7 @@ test('a network of IPv6 has as many connections as one address of IPv4', async (
     ['192.0.2.1', '220 relay'],
     ['::ffff:192.0.2.1', '421 4.7.0'],
     ['192.0.2.2', '220 relay'],
-  ]
-  for (const [address, greeting] of greetings) {
-    expect([address, await openFrom(rig, open, address)]).toEqual([address, greeting])
-  }
+  ])
 })
 
 test('strangers cannot take the last connections: this machine and known addresses still get in', async () => {
@@ -50,16 +54,12 @@ test('strangers cannot take the last connections: this machine and known address
       },
     ],
   })
-  await using open = new AsyncDisposableStack()
-  const greetings: [string, string][] = [
+  await expectGreetings(rig, [
     ['198.51.100.1', '220 relay'],
     ['198.51.100.2', '220 relay'],
     ['198.51.100.3', '421 4.3.2'],
     ['192.0.2.7', '220 relay'],
     ['127.0.0.1', '220 relay'],
     ['127.0.0.1', '421 4.3.2'],
-  ]
-  for (const [address, greeting] of greetings) {
-    expect([address, await openFrom(rig, open, address)]).toEqual([address, greeting])
-  }
+  ])
 })

@@ -218,14 +218,9 @@ test('the certificate that is made lives ten years, since devices are told to tr
 test('the certificate is renewed ninety days before its end, while the relay is open', async () => {
   await using rig = await startRelay()
   const before = await shownCertificate(rig.port)
-  const renewed = Promise.withResolvers<void>()
   rig.clock.set(rig.clock.now() + 3_561 * DAY_MS)
-  const watch = setInterval(() => {
-    if (rig.log.lines.some((line) => line.includes('relay certificate read'))) renewed.resolve()
-  }, 5)
   await rig.clock.advance(60_000)
-  await renewed.promise
-  clearInterval(watch)
+  await expect.poll(() => rig.log.lines.join('\n')).toContain('relay certificate read')
   expect(await shownCertificate(rig.port)).not.toBe(before)
 })
 
@@ -247,17 +242,23 @@ async function ownPair(rig: { dataDir: string; clock: ClientsRig['clock'] }) {
   return { files, write }
 }
 
-test('certificates of the operator are read again when they change; a broken pair changes nothing', async () => {
-  await using rig = await startClients()
-  const first = await ownPair(rig)
-  first.write()
-  const { relay, events } = build(rig, { certificateFiles: first.files })
-  await using _ = relay
+/** The relay with these files, what it tells of its problems, and the certificate that it shows. */
+async function openWith(rig: ClientsRig, certificateFiles: RelayConfig['certificateFiles']) {
+  const { relay, events } = build(rig, { certificateFiles })
   await relay.start()
   const told: (string | null)[] = []
   events.on('relay.changed', ({ problem }) => void told.push(problem))
   const port = relay.address()?.port ?? 0
   const shown = await shownCertificate(port)
+  return { relay, told, port, shown, [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose]() }
+}
+
+test('certificates of the operator are read again when they change; a broken pair changes nothing', async () => {
+  await using rig = await startClients()
+  const first = await ownPair(rig)
+  first.write()
+  await using open = await openWith(rig, first.files)
+  const { relay, told, port, shown } = open
   const second = await ownPair(rig)
   writeFileSync(first.files.certificate, 'nonsense')
   await rig.clock.advance(60_000)
@@ -283,13 +284,8 @@ test.each([
   await using rig = await startClients()
   const { files, write } = await ownPair(rig)
   write()
-  const { relay, events } = build(rig, { certificateFiles: files })
-  await using _ = relay
-  await relay.start()
-  const told: (string | null)[] = []
-  events.on('relay.changed', ({ problem }) => void told.push(problem))
-  const port = relay.address()?.port ?? 0
-  const shown = await shownCertificate(port)
+  await using open = await openWith(rig, files)
+  const { relay, told, port, shown } = open
   const good = readFileSync(files.certificate, 'utf8')
   writeFileSync(files.certificate, weak ? WEAK_PAIR : good + HALF_CERTIFICATE)
   if (weak) writeFileSync(files.key, WEAK_PAIR)

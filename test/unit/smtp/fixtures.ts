@@ -4,7 +4,7 @@ import { createTrust } from '../../../src/platform/trust.ts'
 import { createCertificates } from '../../../src/sandbox/index.ts'
 import { createSmtpClient, type SmtpClientDeps, type SmtpServer } from '../../../src/smtp/index.ts'
 import { captureLog } from '../../support/log.ts'
-import type { SmtpMove } from '../../support/scripted-smtp.ts'
+import { type SmtpMove, startScriptedSmtp } from '../../support/scripted-smtp.ts'
 
 export const certificates = await createCertificates({ clock: systemClock })
 export const trust = createTrust({ extraCaPem: certificates.caPem })
@@ -28,6 +28,11 @@ export const nobody = { type: 'none' } as const
 export const BLOB = Buffer.from(`user=alerts@contoso.com\x01auth=Bearer ${TOKEN}\x01\x01`).toString(
   'base64',
 )
+
+/** A server that plays this to its first connection. */
+export function play(...moves: SmtpMove[]) {
+  return startScriptedSmtp({ scripts: [moves], certificates: certificates.server })
+}
 
 export function client(changes: Partial<SmtpClientDeps> = {}) {
   const capture = captureLog()

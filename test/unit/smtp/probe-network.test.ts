@@ -15,15 +15,12 @@ import {
   MAIL_FROM,
   MESSAGE,
   nobody,
+  play,
   RCPT,
   STARTTLS,
   TO_AUTH,
   xoauth2,
 } from './fixtures.ts'
-
-function play(...moves: SmtpMove[]) {
-  return startScriptedSmtp({ scripts: [moves], certificates: certificates.server })
-}
 
 const options = (port: number) => ({ server: at(port), authentication: xoauth2, message: MESSAGE })
 

@@ -18,16 +18,13 @@ import {
   MESSAGE,
   nobody,
   PASSWORD,
+  play,
   RCPT,
   STARTTLS,
   TO_AUTH,
   TOKEN,
   xoauth2,
 } from './fixtures.ts'
-
-function play(...moves: SmtpMove[]) {
-  return startScriptedSmtp({ scripts: [moves], certificates: certificates.server })
-}
 
 describe('a probe that succeeds', () => {
   test('walks through STARTTLS, XOAUTH2 and a message, each step with its evidence', async () => {

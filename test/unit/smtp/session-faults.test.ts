@@ -1,12 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createFakeClock } from '../../support/clock.ts'
-import { type SmtpMove, startScriptedSmtp } from '../../support/scripted-smtp.ts'
-import { ACCEPTED, AUTH, certificates, DATA, RCPT, TO_AUTH, xoauth2 } from './fixtures.ts'
+import type { SmtpMove } from '../../support/scripted-smtp.ts'
+import { ACCEPTED, AUTH, DATA, play, RCPT, TO_AUTH, xoauth2 } from './fixtures.ts'
 import { BODY, greets, openSession, outgoing, startSink } from './session-bench.ts'
-
-function play(...moves: SmtpMove[]) {
-  return startScriptedSmtp({ scripts: [moves], certificates: certificates.server })
-}
 
 const MAIL: SmtpMove = { expect: /^MAIL FROM:/, reply: '250 2.1.0 ok' }
 const CONTENT: SmtpMove = { content: true, reply: ACCEPTED }

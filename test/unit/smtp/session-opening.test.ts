@@ -17,6 +17,7 @@ import {
   login,
   MAIL_FROM,
   PASSWORD,
+  play,
   RCPT,
   STARTTLS,
   TO_AUTH,
@@ -24,10 +25,6 @@ import {
   xoauth2,
 } from './fixtures.ts'
 import { openSession, outgoing, sessions } from './session-bench.ts'
-
-function play(...moves: SmtpMove[]) {
-  return startScriptedSmtp({ scripts: [moves], certificates: certificates.server })
-}
 
 const options = (port: number) => ({ server: at(port), authentication: xoauth2 })
 

@@ -1,12 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { PosternError } from '../../../src/platform/errors.ts'
-import { type SmtpMove, startScriptedSmtp } from '../../support/scripted-smtp.ts'
-import { ACCEPTED, certificates, DATA, RCPT, RSET } from './fixtures.ts'
+import type { SmtpMove } from '../../support/scripted-smtp.ts'
+import { ACCEPTED, DATA, play, RCPT, RSET } from './fixtures.ts'
 import { BODY, greets, openSession, outgoing, startSink } from './session-bench.ts'
-
-function play(...moves: SmtpMove[]) {
-  return startScriptedSmtp({ scripts: [moves], certificates: certificates.server })
-}
 
 const MAIL: SmtpMove = { expect: /^MAIL FROM:<alerts@contoso\.com>$/, reply: '250 2.1.0 ok' }
 const CONTENT: SmtpMove = { content: true, reply: ACCEPTED }

@@ -53,6 +53,14 @@ async function passUntil({ clock }: Bench, isSo: () => boolean): Promise<void> {
   await expect.poll(look, { interval: 5 }).toBe(true)
 }
 
+async function expectDeliveredOnce(bench: Bench): Promise<void> {
+  bench.outbox.start()
+  const { id } = await bench.accept()
+  await passUntil(bench, () => bench.named('message.finished').length === 1)
+  expect(await bench.state(id)).toBe('delivered')
+  expect(bench.server.seen).toHaveLength(1)
+}
+
 describe('the thread of the store dies between the commit of an attempt and its answer', () => {
   it('a message that was put off is told about, and tried again by the schedule', async () => {
     const mortals = createMortals()
@@ -95,11 +103,7 @@ describe('the thread of the store dies between the commit of an attempt and its 
     const mortals = createMortals()
     await using bench = await startBench({ startThread: mortals.start })
     mortals.dieAt('settle', false)
-    bench.outbox.start()
-    const { id } = await bench.accept()
-    await passUntil(bench, () => bench.named('message.finished').length === 1)
-    expect(await bench.state(id)).toBe('delivered')
-    expect(bench.server.seen).toHaveLength(1)
+    await expectDeliveredOnce(bench)
   })
 })
 
@@ -109,11 +113,7 @@ it('what the server has taken is stored, whatever error comes first', async () =
   let failures = 2
   bench.store.settle = (settlement) =>
     failures-- > 0 ? Promise.reject(new TypeError('nobody knows')) : settle(settlement)
-  bench.outbox.start()
-  const { id } = await bench.accept()
-  await passUntil(bench, () => bench.named('message.finished').length === 1)
-  expect(await bench.state(id)).toBe('delivered')
-  expect(bench.server.seen).toHaveLength(1)
+  await expectDeliveredOnce(bench)
 })
 
 it('a message is given back also when the thread dies meanwhile, and nobody has to do so again', async () => {
