@@ -41,7 +41,6 @@ export interface SmtpProbeOptions {
 interface Parcel {
   from: string
   to: string[]
-  recipients: string[]
   data: Buffer
   wire: Buffer
 }
@@ -52,7 +51,6 @@ export async function runProbe(deps: DialogueDeps, options: SmtpProbeOptions): P
   const parcel = message && {
     from: toPath(message.from),
     to: message.to.map((address) => toPath(address)),
-    recipients: message.to,
     data: message.data,
     wire: dotStuffed(message.data),
   }
@@ -111,5 +109,5 @@ async function deliver(
     return accept(server, 'message', reply, /^250$/)
   })
   const messageId = headerValue(parcel.data, 'message-id') ?? ''
-  return toReceipt({ reply: last.text, messageId, recipients: parcel.recipients })
+  return toReceipt({ reply: last.text, messageId })
 }

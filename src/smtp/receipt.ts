@@ -6,20 +6,13 @@ export interface SubmissionReceipt {
   messageId: string
   /** The <…> of the reply: Exchange Online may have given the message an id of its own. */
   serverMessageId: string | null
-  recipients: string[]
 }
 
 // 250 2.0.0 OK <id@host> [Hostname=…]
 const SERVER_MESSAGE_ID = /<[^<>\s]+>/
 
-export function toReceipt(facts: {
-  reply: string
-  messageId: string
-  recipients: readonly string[]
-}): SubmissionReceipt {
-  const { reply, messageId, recipients } = facts
-  const serverMessageId = serverMessageIdOf(reply)
-  return { reply, messageId, serverMessageId, recipients: [...recipients] }
+export function toReceipt(facts: { reply: string; messageId: string }): SubmissionReceipt {
+  return { ...facts, serverMessageId: serverMessageIdOf(facts.reply) }
 }
 
 export function serverMessageIdOf(reply: string): string | null {

@@ -8,8 +8,6 @@ export interface Concurrency {
   limit(): number
   /** How long nothing is to be tried yet; 0: go on. */
   pausedMs(): number
-  /** Since the last success. */
-  readonly isTroubled: boolean
   /** True when it ends a trouble. */
   success(): boolean
   /** `leastMs`: what the answer itself asks to wait. */
@@ -40,9 +38,6 @@ export function createConcurrency(deps: ConcurrencyDeps): Concurrency {
   return {
     limit,
     pausedMs: () => Math.max(0, pausedUntil - monotonicMs()),
-    get isTroubled() {
-      return troubles > 0
-    },
     success() {
       const wasTroubled = troubles > 0
       troubles = 0

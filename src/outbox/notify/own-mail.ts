@@ -64,7 +64,7 @@ export function createOutboxMailer(deps: {
       const draft = draftOf(profile.id, { ...message, messageId }, source)
       const { id } = await outbox.accept(draft, body)
       const outcome = await outcomeOf(id, idempotencyKey !== undefined, signal)
-      return resultOf(outcome, { messageId, recipients: mail.to })
+      return resultOf(outcome, messageId)
     },
   }
 }
@@ -95,15 +95,10 @@ function draftOf(
   }
 }
 
-function resultOf(
-  outcome: MessageOutcome,
-  sent: { readonly messageId: string; readonly recipients: readonly string[] },
-): MailResult {
+function resultOf(outcome: MessageOutcome, messageId: string): MailResult {
   const { state, reply, serverMessageId, diagnosis } = outcome
   if (state === 'delivered') {
-    const { messageId, recipients } = sent
-    const receipt = { reply: reply ?? '', messageId, serverMessageId, recipients: [...recipients] }
-    return { ok: true, receipt }
+    return { ok: true, receipt: { reply: reply ?? '', messageId, serverMessageId } }
   }
   if (diagnosis !== null) return { ok: false, diagnosis }
   if (state === 'cancelled') {

@@ -61,7 +61,6 @@ describe('a probe that succeeds', () => {
       reply: ACCEPTED,
       messageId: '<m1@contoso.com>',
       serverMessageId: '<server-id@PROD.OUTLOOK.COM>',
-      recipients: ['it@contoso.com'],
     })
     expect(server.contents[0]).toContain('\r\n\r\n..dot\r\nend')
     expect(server.lines[0]?.at(-1)).toBe('QUIT')

@@ -25,15 +25,15 @@ export function scriptedMailer(...script: (MailResult | Error | 'accepted')[]): 
       const next = script.shift()
       if (next === undefined) throw new Error('unexpected: a mail that the script does not know')
       if (next instanceof Error) throw next
-      return next === 'accepted' ? acceptedBy(message) : next
+      return next === 'accepted' ? ACCEPTED : next
     },
   }
 }
 
-function acceptedBy({ to }: OwnMail): MailResult {
-  const id = '<m@contoso.com>'
-  const receipt = { reply: ACCEPTED_REPLY, messageId: id, serverMessageId: id }
-  return { ok: true, receipt: { ...receipt, recipients: [...to] } }
+const ID = '<m@contoso.com>'
+const ACCEPTED: MailResult = {
+  ok: true,
+  receipt: { reply: ACCEPTED_REPLY, messageId: ID, serverMessageId: ID },
 }
 
 /** What a mailer answers when the mail met this failure. */

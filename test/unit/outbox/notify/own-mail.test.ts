@@ -102,7 +102,6 @@ describe('Postern’s own mail through the outbox', () => {
         reply: '250 2.0.0 OK <s@x>',
         messageId: '<a1@contoso.com>',
         serverMessageId: '<s@x>',
-        recipients: ['it@contoso.com'],
       },
     })
     const [accepted] = outbox.accepted
