@@ -27,8 +27,8 @@ const OF_MAIL = new Set(['SIZE', 'BODY', 'SMTPUTF8', 'RET', 'ENVID', 'AUTH'])
 const OF_RCPT = new Set(['NOTIFY', 'ORCPT'])
 // RFC 3461 §4.
 const XTEXT = /^([!-*,-<>-~]|\+[0-9A-F]{2})+$/
-/** Quotes stand in pairs, and one @ parts local part and domain. */
-const ADDRESS = /^(?:"(?:[^"\\@]|\\[^@])*"|[^"\\@]+)@[^@]+$/u
+/** One @ parts local part and domain, and what begins with a quote ends with one. */
+const ADDRESS = /^(?:"(?:[^"\\@]|\\[^@])*"|[^"@][^@]*)@[^@]+$/u
 /** Blanks other than that of ASCII, controls and what nobody sees: an address with them looks like another one. */
 const UNSEEN = /[^\S ]|[\u0080-\u009f\u200b\u2060]/u
 /** RFC 5321 §4.5.3.1.3: 256 octets with the brackets. */
@@ -38,7 +38,7 @@ const LONGEST_ORCPT = 500
 
 /** Undefined: its syntax is wrong in a way that is for others to answer. */
 export function readSenderCommand(command: Buffer): SenderCommand | Reply | undefined {
-  const parsed = parse(command, /^MAIL FROM *:\s*<([^<>]*)>(.*)$/iu, OF_MAIL, '5.1.7')
+  const parsed = parse(command, /^MAIL FROM\s*:\s*<([^<>]*)>(.*)$/isu, OF_MAIL, '5.1.7')
   if (parsed === undefined || 'code' in parsed) return parsed
   const { address, parameters } = parsed
   const smtpUtf8 = parameters.has('SMTPUTF8')
@@ -66,7 +66,7 @@ export function readRecipientCommand(
   command: Buffer,
   smtpUtf8: boolean,
 ): EnvelopeRecipient | Reply | undefined {
-  const parsed = parse(command, /^RCPT TO *:\s*<([^<>]*)>(.*)$/iu, OF_RCPT, '5.1.3')
+  const parsed = parse(command, /^RCPT TO\s*:\s*<([^<>]*)>(.*)$/isu, OF_RCPT, '5.1.3')
   if (parsed === undefined || 'code' in parsed) return parsed
   const { address, parameters } = parsed
   if (!isAscii(address) && !smtpUtf8) return NOT_ASCII

@@ -7,6 +7,7 @@ import {
 } from '../outbox/index.ts'
 import { messageOf, PosternError } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import { needsSmtpUtf8 } from '../smtp/index.ts'
 import type { SenderCommand } from './address-command.ts'
 import { LONGEST_HEAD_BYTES } from './limits.ts'
 import { type Flaw, type HeadPlan, planHead, receivedField, type Trace } from './message/index.ts'
@@ -217,7 +218,7 @@ function draftOf(deps: ReceptionDeps, plan: HeadPlan, hasUtf8Head: boolean): Dra
       sender,
       recipients,
       // Programs in Go say SMTPUTF8 of every message. One that does not need it must not fail at a server without it.
-      smtpUtf8: smtpUtf8 && (hasUtf8Head || addresses.some(isBeyondAscii)),
+      smtpUtf8: smtpUtf8 && (hasUtf8Head || addresses.some(needsSmtpUtf8)),
       eightBit,
       ret,
       envid,

@@ -8,7 +8,7 @@ import {
 } from 'smtp-server'
 import type { SMTPConnectionOptions } from 'smtp-server/lib/smtp-connection.js'
 import { codeOf, messageOf } from '../platform/errors.ts'
-import { hostKeyOf, isLoopbackAddress } from './clients/index.ts'
+import { hostKeyOf, isLoopbackAddress, plainAddress } from './clients/index.ts'
 import type { Desk } from './desk.ts'
 import { FAREWELLS } from './refusals.ts'
 import { RelayConnection } from './relay-connection.ts'
@@ -86,8 +86,10 @@ export class RelayServer extends SMTPServer {
   override connect(socket: Socket, options: SMTPConnectionOptions): void {
     if (socket.destroyed) return
     const address = socket.remoteAddress ?? ''
-    const key = hostKeyOf(address)
-    const refusal = this.#judge(address, key)
+    const isKnown = isLoopbackAddress(address) || this.#desk.book.forAddress(address) !== undefined
+    // Strangers may share a network with a host that is known.
+    const key = isKnown ? plainAddress(address) : hostKeyOf(address)
+    const refusal = this.#judge(key, isKnown)
     if (refusal !== undefined) {
       socket.write(`${refusal.code} ${refusal.enhanced} ${refusal.text}\r\n`)
       socket.destroySoon()
@@ -109,11 +111,10 @@ export class RelayServer extends SMTPServer {
     connection.init()
   }
 
-  #judge(address: string, key: string): Reply | undefined {
-    const { book, limits, isStopping } = this.#desk
+  #judge(key: string, isKnown: boolean): Reply | undefined {
+    const { limits, isStopping } = this.#desk
     const { connections, reservedConnections, connectionsPerAddress } = limits
     if (isStopping()) return FAREWELLS.stopping
-    const isKnown = isLoopbackAddress(address) || book.forAddress(address) !== undefined
     if (this.#open.size >= connections - (isKnown ? 0 : reservedConnections)) {
       return FAREWELLS.crowded
     }

@@ -11,6 +11,7 @@ import {
 } from '../../outbox/index.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { createFindings, type Profile, readEmailAddress } from '../../profiles/index.ts'
+import { needsSmtpUtf8 } from '../../smtp/index.ts'
 import { localUser, type OpenedOutbox } from '../open-outbox.ts'
 import type { SendmailRequest } from './arguments.ts'
 import { EX, SendmailStop } from './sysexits.ts'
@@ -40,7 +41,7 @@ export async function handInLocally(
     fullName: request.fullName,
     isOwn: (address) => isSenderOf(profile, address),
   })
-  const smtpUtf8 = completed.smtpUtf8 || [sender, ...recipients].some(isBeyondAscii)
+  const smtpUtf8 = completed.smtpUtf8 || [sender, ...recipients].some(needsSmtpUtf8)
   await takeIn(intake, one(completed.bytes), {
     // Repairs may make a message of the full size a little larger.
     limitBytes: 2 * limitBytes,
@@ -138,10 +139,6 @@ function readOne(text: string): string {
   if (address !== undefined && address !== '') return address
   const [problem] = findings.problems
   throw new SendmailStop(problem?.message ?? 'a recipient is empty.', EX.noUser)
-}
-
-function isBeyondAscii(text: string): boolean {
-  return /[^\x20-\x7e]/.test(text)
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {

@@ -2,4 +2,4 @@
 export type { KnownSecret, RelayClient, RelayClientBook, RelayClients } from './client.ts'
 export { createRelayClients, type RelayClientsDeps } from './create-clients.ts'
 export { createLogins, type Logins } from './logins.ts'
-export { hostKeyOf, isLoopbackAddress } from './networks.ts'
+export { hostKeyOf, isLoopbackAddress, plainAddress } from './networks.ts'

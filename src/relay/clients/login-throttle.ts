@@ -49,8 +49,9 @@ export function createLoginThrottle(deps: { clock: Clock }): LoginThrottle {
   function find(key: string): Record | undefined {
     const record = records.get(key)
     if (record === undefined) return undefined
-    // Also when the clock was set back: nobody waits for it to catch up.
-    if (Math.abs(clock.now() - record.lastAt) < FORGOTTEN_AFTER_MS) return record
+    const ageMs = clock.now() - record.lastAt
+    // Below zero the clock was set back: nobody waits for it to catch up.
+    if (ageMs >= 0 && ageMs < FORGOTTEN_AFTER_MS) return record
     records.delete(key)
     return undefined
   }
@@ -71,10 +72,12 @@ export function createLoginThrottle(deps: { clock: Clock }): LoginThrottle {
     cameAt: number,
     look: () => Promise<Result>,
   ): Promise<Result | undefined> {
-    const nextAt = find(key)?.nextAt ?? cameAt
-    if (nextAt - cameAt > LONGEST_WAIT_MS) return undefined
-    const waitMs = nextAt - clock.now()
-    if (waitMs > 0) await clock.sleep(waitMs)
+    const record = find(key)
+    if (record !== undefined) {
+      if (record.nextAt - cameAt > LONGEST_WAIT_MS) return undefined
+      const waitMs = Math.min(record.nextAt - clock.now(), LONGEST_WAIT_MS)
+      if (waitMs > 0) await clock.sleep(waitMs)
+    }
     const result = await look()
     if (result === false) countFailure(key)
     return result

@@ -47,6 +47,8 @@ const UNUSUAL = [
   'scanner@MFP',
   '"John Doe"@example.com',
   'x@[192.0.2.1]',
+  'CONTOSO\\scanner@contoso.com',
+  'o"brien@contoso.com',
 ]
 
 test.each(UNUSUAL)(
@@ -147,11 +149,17 @@ test.each([
   expect((await dialogue.command('RCPT TO:<bob@example.com>')).text).toMatch(/^503 5\.5\.1 /)
 })
 
-test('a blank before the colon, which old devices send, changes nothing', async () => {
+test.each([
+  [' ', ' '],
+  ['\t', '\t'],
+  ['\u00a0', '\u2028'],
+])('blanks where none belong, which old devices send, change nothing: %j', async (colon, tail) => {
   await using rig = await startRelay()
   await using dialogue = await rig.session()
-  expect((await dialogue.command('MAIL FROM :<alerts@contoso.com>')).text).toMatch(/^250 2\.1\.0 /)
-  expect((await dialogue.command('RCPT TO : <bob@example.com>')).text).toMatch(/^250 2\.1\.5 /)
+  const from = await dialogue.command(utf8(`MAIL FROM${colon}:<alerts@contoso.com>${tail}SIZE=9`))
+  expect(from.text).toMatch(/^250 2\.1\.0 /)
+  const to = await dialogue.command(utf8(`RCPT TO${colon}: <bob@example.com>`))
+  expect(to.text).toMatch(/^250 2\.1\.5 /)
   await dialogue.command('DATA')
   expect((await dialogue.content(mail())).code).toBe(250)
   const { draft } = await rig.outbox.message()

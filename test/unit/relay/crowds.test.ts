@@ -42,6 +42,28 @@ test('a network of IPv6 has as many connections as one address of IPv4', async (
   ])
 })
 
+test('strangers of a network take nothing from a known address in it', async () => {
+  await using rig = await startRelay({
+    limits: { connectionsPerAddress: 2 },
+    others: [
+      {
+        name: 'printer',
+        profileId: 'default',
+        authentication: 'address',
+        addresses: ['2001:db8::7'],
+      },
+    ],
+  })
+  await expectGreetings(rig, [
+    ['2001:db8::1', '220 relay'],
+    ['2001:db8::2', '220 relay'],
+    ['2001:db8::3', '421 4.7.0'],
+    ['2001:db8::7', '220 relay'],
+    ['2001:db8::7', '220 relay'],
+    ['2001:db8::7', '421 4.7.0'],
+  ])
+})
+
 test('strangers cannot take the last connections: this machine and known addresses still get in', async () => {
   await using rig = await startRelay({
     limits: { connections: 4, reservedConnections: 2 },

@@ -6,6 +6,7 @@ const HEAD = ['To: bob@example.com', 'Subject: Test', '', 'Bärbel', '.'].join('
 it.each([
   { what: 'an ASCII header and ASCII addresses', head: '', to: 'bob@example.com', needed: false },
   { what: 'a header in UTF-8', head: 'X-Name: Bärbel\r\n', to: 'bob@example.com', needed: true },
+  { what: 'a domain in UTF-8', head: '', to: 'bob@bücher.example', needed: false },
   { what: 'a recipient in UTF-8', head: '', to: 'bärbel@example.com', needed: true },
 ])('passes SMTPUTF8 on where it is needed: $what', async ({ head, to, needed }) => {
   await using rig = await startRelay()

@@ -36,7 +36,7 @@ describe('an application', () => {
         {
           customKeyIdentifier: null,
           displayName: 'smtp',
-          endDateTime: '2026-12-05T11:00:00Z',
+          endDateTime: '2026-12-05T10:00:00Z',
           hint: t.sandbox.clientSecret.slice(0, 3),
           keyId: Object.keys(app()?.secrets ?? {})[0],
           secretText: null,

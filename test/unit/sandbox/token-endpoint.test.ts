@@ -429,7 +429,7 @@ describe('a secret in the course of time', () => {
 
   it('ends twelve days after the start of the sandbox', () => {
     const secret = t.sandbox.tenant.state().apps[t.sandbox.clientId]?.secrets[secretKeyId()]
-    expect(secret?.endDateTime).toBe('2026-12-05T11:00:00.000Z')
+    expect(secret?.endDateTime).toBe('2026-12-05T10:00:00.000Z')
     expect(t.sandbox.clientSecret).toMatch(/^\S{3}8Q~\S{34}$/)
   })
 })
