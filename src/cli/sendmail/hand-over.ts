@@ -2,17 +2,21 @@ import type { Failure } from '../../diagnosis/index.ts'
 import type { OutgoingMessage, SendResult, SmtpSession } from '../../smtp/index.ts'
 import { sentenceOf } from './sysexits.ts'
 
-/** A recipient for whom the relay did not take the message, and why. */
-export interface RefusedRecipient {
+/** A recipient for whom the relay did not say that it took the message, and why. */
+export interface MissedRecipient {
   readonly address: string
   readonly words: string
+  /** The relay may have it all the same: its last word did not come. */
+  readonly isUncertain: boolean
 }
 
 export interface HandedOver {
   /** Set when the relay has the message for nobody. */
   readonly failure: Failure | null
+  /** With a failure: the relay may have the message all the same. */
+  readonly isUncertain: boolean
   /** When it has it for others. */
-  readonly refused: readonly RefusedRecipient[]
+  readonly missed: readonly MissedRecipient[]
 }
 
 /**
@@ -24,27 +28,31 @@ export async function handOver(
   message: OutgoingMessage & { body: Uint8Array },
 ): Promise<HandedOver> {
   const first = await session.send(message)
-  if (first.failure !== null) return { failure: first.failure, refused: [] }
-  const refused: RefusedRecipient[] = []
+  const { failure, uncertain: isUncertain } = first
+  if (failure !== null) return { failure, isUncertain, missed: [] }
+  const missed: MissedRecipient[] = []
   let waiting = restOf(message.recipients, first)
   while (waiting.length > 0) {
     try {
       waiting = restOf(waiting, await session.send({ ...message, recipients: waiting }))
     } catch (error) {
-      const words = sentenceOf(error)
-      refused.push(...waiting.map(({ address }) => ({ address, words })))
+      // Whether the final dot had gone out nobody knows here.
+      const why = { words: sentenceOf(error), isUncertain: true }
+      missed.push(...waiting.map(({ address }) => ({ address, ...why })))
       break
     }
   }
-  return { failure: null, refused }
+  return { failure: null, isUncertain: false, missed }
 
   /** Those for another transaction: fewer each time, because this one was taken for somebody. */
-  function restOf(asked: OutgoingMessage['recipients'], { failure, recipients }: SendResult) {
+  function restOf(asked: OutgoingMessage['recipients'], result: SendResult) {
     return asked.filter(({ address }, place) => {
-      const word = recipients[place]?.failure ?? failure
+      const own = result.recipients[place]?.failure ?? null
+      const word = own ?? result.failure
       if (word === null) return false
-      if (failure === null && isTooMany(word)) return true
-      refused.push({ address, words: wordsOf(word) })
+      if (result.failure === null && isTooMany(word)) return true
+      const isUncertain = own === null && result.uncertain
+      missed.push({ address, words: wordsOf(word), isUncertain })
       return false
     })
   }

@@ -14,7 +14,7 @@ import type { CliContext } from '../command.ts'
 import { openLog } from '../log.ts'
 import { localUser } from '../open-outbox.ts'
 import { type HandIn, readRecipients } from './hand-in.ts'
-import { handOver, type RefusedRecipient, wordsOf } from './hand-over.ts'
+import { handOver, type MissedRecipient, wordsOf } from './hand-over.ts'
 import { EX, SendmailStop, type Sysexit, sentenceOf } from './sysexits.ts'
 
 /**
@@ -54,7 +54,7 @@ export async function sendToRelay(
   if (!opened.ok) throw refusedByRelay(opened.failure, `${host}:${port}`, closed)
   const session: SmtpSession = opened.value
   try {
-    const { failure, refused } = await handOver(session, {
+    const { failure, isUncertain, missed } = await handOver(session, {
       sender,
       recipients: recipients.map((address) => ({ address, notify: request.notify, orcpt: null })),
       smtpUtf8: completed.smtpUtf8 || [sender, ...recipients].some(needsSmtpUtf8),
@@ -65,8 +65,10 @@ export async function sendToRelay(
       body: completed.bytes,
       signal,
     })
-    if (failure !== null) throw refusedByRelay(failure, `${host}:${port}`, closed)
-    if (refused.length > 0) throw takenForSome(refused, recipients.length, `${host}:${port}`)
+    const relay = `${host}:${port}`
+    if (failure !== null && isUncertain) throw unanswered(failure, relay)
+    if (failure !== null) throw refusedByRelay(failure, relay, closed)
+    if (missed.length > 0) throw takenForSome(missed, recipients.length, relay)
   } finally {
     await session.quit()
   }
@@ -100,21 +102,39 @@ function refusedByRelay(failure: Failure, relay: string, closed: unknown): Sendm
     : new SendmailStop(`the relay ${relay} did not take the message: ${words}`, EX.tempFail)
 }
 
+/** Twice is better than never: the caller tries again. */
+function unanswered(failure: Failure, relay: string): SendmailStop {
+  return new SendmailStop(
+    `the relay ${relay} did not say whether it took the message: ${wordsOf(failure)} Who sends it again may send it twice.`,
+    EX.tempFail,
+  )
+}
+
 /** Final, whatever the words: whoever tried again would send to the others again. */
 function takenForSome(
-  refused: readonly RefusedRecipient[],
+  missed: readonly MissedRecipient[],
   recipients: number,
   relay: string,
 ): SendmailStop {
-  const byWords = Map.groupBy(refused, ({ words }) => words)
-  const list = [...byWords].map(
-    ([words, those]) => `${those.map(({ address }) => address).join(', ')} (${words})`,
-  )
-  const taken = recipients - refused.length
-  return new SendmailStop(
-    `the relay ${relay} accepted the message for ${taken} of ${recipients} recipients, who get it, but not for ${list.join('; ')}. Settle what the relay says, then send the message to these alone.`,
-    EX.noUser,
-  )
+  const [uncertain, refused] = [
+    missed.filter(({ isUncertain }) => isUncertain),
+    missed.filter(({ isUncertain }) => !isUncertain),
+  ]
+  const taken = recipients - missed.length
+  const sentences = [
+    `the relay ${relay} accepted the message for ${taken} of ${recipients} recipients, who get it`,
+    refused.length > 0 &&
+      `, but not for ${listed(refused)}. Settle what the relay says, then send the message to these alone`,
+    uncertain.length > 0 &&
+      `. It did not say whether it took the message for ${listed(uncertain)}. Ask there before you send it again: it may arrive twice`,
+  ]
+  return new SendmailStop(`${sentences.filter(Boolean).join('')}.`, EX.noUser)
+}
+
+function listed(missed: readonly MissedRecipient[]): string {
+  return [...Map.groupBy(missed, ({ words }) => words)]
+    .map(([words, those]) => `${those.map(({ address }) => address).join(', ')} (${words})`)
+    .join('; ')
 }
 
 function exitCodeOf({ code, step }: { code: number; step: string }): Sysexit {

@@ -121,6 +121,26 @@ describe('Once the relay has the message for some', () => {
     expect(stderr).toContain(`b@x.com, c@x.com (${bye})`)
   })
 
+  it('the others may have it, too, where its last word did not come', async () => {
+    const { code, stderr } = await answered(
+      from,
+      rcpt('a@x\\.com'),
+      rcpt('b@x\\.com', MANY),
+      rcpt('c@x\\.com', MANY),
+      DATA,
+      content,
+      from,
+      rcpt('b@x\\.com'),
+      rcpt('c@x\\.com', '550 5.1.1 nobody here'),
+      DATA,
+      { content: true, next: 'close' },
+    )
+    expect(code).toBe(67)
+    expect(stderr).toMatch(
+      /accepted the message for 1 of 3 recipients, who get it, but not for c@x\.com \(550 5\.1\.1 nobody here\)\. .* these alone\. It did not say whether it took the message for b@x\.com \(.*closed.*\)\. Ask there /,
+    )
+  })
+
   it('the others hear that the command was stopped', async () => {
     await using server = await startScriptedSmtp({
       scripts: [
@@ -145,7 +165,8 @@ describe('Once the relay has the message for some', () => {
     stop.abort(new Error('stopped by SIGTERM'))
     expect(await handed).toEqual({
       failure: null,
-      refused: [{ address: 'b@x.com', words: 'stopped by SIGTERM' }],
+      isUncertain: false,
+      missed: [{ address: 'b@x.com', words: 'stopped by SIGTERM', isUncertain: true }],
     })
   })
 
@@ -195,4 +216,15 @@ it('A message that the relay has for nobody is refused as before, to be sent aga
   expect(end.code).toBe(75)
   expect(end.stderr).toContain(later)
   await server.allClosed()
+})
+
+it('A relay that goes away behind the message has not refused it', async () => {
+  await using bench = await createSendmailBench()
+  const anything: SmtpMove = { expect: /./, reply: '250 2.0.0 ok' }
+  const moves = [...greets(), anything, anything, DATA, { content: true, next: 'close' } as const]
+  await using server = await startScriptedSmtp({ scripts: [moves] })
+  const { code, stderr } = await run(bench, server.port, ['-f', 'alerts@contoso.com', 'a@x.com'])
+  expect(code).toBe(75)
+  expect(stderr).toMatch(/did not say whether it took the message: .* may send it twice\.$/m)
+  expect(stderr).not.toContain('refused')
 })
