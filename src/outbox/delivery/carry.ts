@@ -110,13 +110,13 @@ async function ownFailure(
   { store, log }: CarryDeps,
   { id, error, hasFailed }: { id: string; error: unknown; hasFailed: boolean },
   signal: AbortSignal,
-): Promise<{ readonly notTried: Diagnosis } | undefined> {
+): Promise<{ readonly ownFault: Diagnosis } | undefined> {
   const code = error instanceof PosternError ? error.code : ''
   if (signal.aborted || code === 'profile_changed' || code === 'profile_not_found') return undefined
   if (!(await isAnswering(() => store.state(id)))) return undefined
   if (hasFailed && (await isAnswering(() => readThrough(readBody(store, id))))) return undefined
-  log.error({ id, err: error }, `a message could not be tried: ${messageOf(error)}`)
-  return { notTried: hasFailed ? messageUnreadable(error) : deliveryFault() }
+  log.error({ id, err: error }, `an attempt was ended by an error: ${messageOf(error)}`)
+  return { ownFault: hasFailed ? messageUnreadable(error) : deliveryFault() }
 }
 
 function isAnswering(ask: () => Promise<unknown>): Promise<boolean> {

@@ -115,15 +115,16 @@ async function deferUntil(
   const own = { startedAt, finishedAt: now, outcome: verdict.outcome, recipients: facts.tried }
   const detail = message.attempts === 0 ? undefined : await findIfWhole(store, message.id)
   const attempts = [...(detail?.attempts ?? []), own]
+  const unread = detail === undefined ? message.attempts : 0
   // Each part of a large message that got through was a try, too, but not one without success.
   const done = Math.ceil((message.recipientCount - recipients.length) / recipientsPerMessage)
   // What is put aside again and again makes room for others, as what is tried does.
   const tries = isTry(own)
-    ? attempts.filter(isTry).length - done
-    : attempts.filter((attempt) => attempt.recipients === 0).length
+    ? unread + attempts.filter(isTry).length - done
+    : unread + attempts.filter((attempt) => attempt.recipients === 0).length
   const retryAfterMs = verdict.diagnosis?.retryAfterMs ?? null
   const at = nextAttemptAt({ now, tries, retryAfterMs, random })
-  const end = expiresAt({ ...facts, acceptedAt: message.acceptedAt, attempts })
+  const end = expiresAt({ ...facts, acceptedAt: message.acceptedAt, attempts, unread })
   if (now >= end) return undefined
   // The last try is made when the time is over.
   return Math.min(at, end)

@@ -5,7 +5,7 @@ import type { Profiles } from '../../profiles/index.ts'
 import type { OutboxNews } from '../events.ts'
 import type { Hold, StoredMessage } from '../message.ts'
 import type { OutboxStore } from '../outbox-store.ts'
-import { type HoldBook, keyOfHold, probeWaitMs } from './hold-book.ts'
+import { type HoldBook, keyOfHold, PROBES_OF_A_DAY, probeWaitMs } from './hold-book.ts'
 import type { Lanes } from './lanes.ts'
 import { senderOf } from './mailbox-key.ts'
 import { heldTooLong, PROFILE_REMOVED, profileRemoved } from './own-diagnosis.ts'
@@ -45,11 +45,6 @@ const LONGEST_SLEEP_MS = MINUTE_MS
 const JUMP_MS = 5 * MINUTE_MS
 const FAILURE_PAUSE_MS = 5 * SECOND_MS
 const BATCH = 100
-/**
- * Probes of a whole day. No mail fails for the length of its hold before, so a clock that is set forward, or an agent
- * that was off, leaves people time to repair what is broken.
- */
-const LEAST_PROBES = 24
 const DEFAULT_HOLD_HOURS = 168
 
 export function createDueWatch(deps: DueWatchDeps): DueWatch {
@@ -174,7 +169,8 @@ export function createDueWatch(deps: DueWatchDeps): DueWatch {
     const { profileId, sender, since, probes } = hold
     const now = clock.now()
     const longMs = holdHours * HOUR_MS
-    if (now - since < longMs || probes < Math.min(LEAST_PROBES, holdHours)) return
+    // A clock that is set forward, or an agent that was off, leaves people time to repair what is broken.
+    if (now - since < longMs || probes < Math.min(PROBES_OF_A_DAY, holdHours)) return
     const diagnosis = heldTooLong(holdHours, hold.diagnosis)
     for (;;) {
       const failed = await store.failHeld({

@@ -22,6 +22,8 @@ export interface HoldBook {
   }): void
   /** A probe did not get through; null: it said nothing about the reason of the hold. */
   stillHeld(hold: Hold, diagnosis: Diagnosis | null): void
+  /** A probe was ended by an error of Postern's own: it does not count, but the next one comes as late as if it did. */
+  notProbed(hold: Hold): void
   /** Whether probes of this run have shown that nothing is repaired; an earlier run knows nothing of today. */
   isProven(hold: Hold): boolean
   /** The next probe is due then. */
@@ -43,19 +45,29 @@ const PROFILE_MINUTES = [1, 5, 15, 30, 60] as const
 /** Exchange Online answers continuous SendAsDenied with a block of the whole mailbox (NDR 5.2.252): fewer probes. */
 const SENDER_MINUTES = [15, 30, 60] as const
 
-/** Once an hour. */
-const PROBES_OF_A_DAY = 24
+/** One an hour. */
+export const PROBES_OF_A_DAY = 24
 
 export function probeWaitMs(hold: Pick<Hold, 'sender' | 'probes'>): number {
   const minutes = hold.sender === '' ? PROFILE_MINUTES : SENDER_MINUTES
   return (minutes[Math.min(hold.probes, minutes.length - 1)] ?? 60) * MINUTE_MS
 }
 
+interface Probed {
+  readonly since: number
+  /** Without success. */
+  readonly probes: number
+  /** One of them told the reason. */
+  readonly isTold: boolean
+  /** Ended by errors of Postern's own since the last of them. */
+  readonly faults: number
+}
+
 export function createHoldBook(deps: HoldBookDeps): HoldBook {
   const { store, clock, news, tasks, onChange } = deps
   const byProfile = new Map<string, Map<string, Hold>>()
-  /** Of this run, by the hold: its probes without success, and whether one of them told the reason. */
-  const probed = new Map<string, { since: number; probes: number; isTold: boolean }>()
+  /** Of this run, by the hold. */
+  const probed = new Map<string, Probed>()
   /** Changes of the store one after the other, in the order of those in memory. */
   let writing: Promise<unknown> = Promise.resolve()
 
@@ -81,9 +93,10 @@ export function createHoldBook(deps: HoldBookDeps): HoldBook {
     if (known?.size === 0) byProfile.delete(profileId)
   }
 
-  const probedOf = (hold: Hold) => {
+  const probedOf = (hold: Hold): Probed => {
+    const { since } = hold
     const known = probed.get(keyOfHold(hold))
-    return known?.since === hold.since ? known : { probes: 0, isTold: false }
+    return known?.since === since ? known : { since, probes: 0, isTold: false, faults: 0 }
   }
 
   const findSender = (profileId: string, sender: string) => byProfile.get(profileId)?.get(sender)
@@ -123,11 +136,22 @@ export function createHoldBook(deps: HoldBookDeps): HoldBook {
         since: known.since,
         probes: former.probes + 1,
         isTold: former.isTold || diagnosis !== null,
+        faults: 0,
       })
       const probes = known.probes + 1
       const nextProbeAt = clock.now() + probeWaitMs({ ...known, probes })
       const next = { ...known, probes, nextProbeAt, diagnosis: diagnosis ?? known.diagnosis }
       tasks.run('hold', () => put(next))
+    },
+
+    notProbed(hold) {
+      const known = current(hold)
+      if (known === undefined) return
+      const former = probedOf(known)
+      const faults = former.faults + 1
+      probed.set(keyOfHold(known), { ...former, faults })
+      const waitMs = probeWaitMs({ ...known, probes: known.probes + faults })
+      remember({ ...known, nextProbeAt: clock.now() + waitMs })
     },
 
     isProven(hold) {

@@ -18,6 +18,8 @@ export interface TryFacts {
   readonly senderHold: Hold | undefined
   readonly isSenderProbe: boolean
   readonly verdict: Verdict
+  /** An error of Postern's own ended it. */
+  readonly isFault: boolean
   readonly isLoggedIn: boolean
   readonly commit: Promise<unknown>
 }
@@ -39,6 +41,11 @@ export function createHoldKeeper(deps: HoldKeeperDeps): HoldKeeper {
     })
   }
 
+  function failed(hold: Hold, { isFault }: TryFacts): void {
+    if (isFault) holds.notProbed(hold)
+    else holds.stillHeld(hold, null)
+  }
+
   function heedProfile(facts: TryFacts, after: Promise<unknown>): void {
     const { item, profileId, hold, verdict, isLoggedIn } = facts
     const { next, diagnosis, delivered, isServing } = verdict
@@ -58,7 +65,7 @@ export function createHoldKeeper(deps: HoldKeeperDeps): HoldKeeper {
     const isOpened =
       diagnosis?.code === SEND_AS_DENIED && BEFORE_SENDER.includes(hold.diagnosis.code)
     if (delivered > 0 || isPast || isOpened) release(hold, after)
-    else if (item.isProbe) holds.stillHeld(hold, null)
+    else if (item.isProbe) failed(hold, facts)
   }
 
   function heedSender(facts: TryFacts, after: Promise<unknown>): void {
@@ -73,7 +80,7 @@ export function createHoldKeeper(deps: HoldKeeperDeps): HoldKeeper {
     }
     if (senderHold === undefined) return
     if (delivered > 0) release(senderHold, after)
-    else if (isSenderProbe) holds.stillHeld(senderHold, null)
+    else if (isSenderProbe) failed(senderHold, facts)
   }
 
   return {

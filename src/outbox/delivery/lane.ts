@@ -325,11 +325,12 @@ export function createLane(deps: LaneDeps): Lane {
     stranded.note(claimed.message, { verdict, carried, commit })
     if (verdict.isServing) stranded.wake()
     const isLoggedIn = lease !== undefined
-    const seen = { profileId: profile.id, hold, senderHold, verdict, isLoggedIn, commit }
-    if (!isFault) keeper.heed({ ...seen, item, isSenderProbe })
-    else if (item.isProbe && lease !== undefined) claims.probeNext(profile.id)
+    const seen = { profileId: profile.id, hold, senderHold, verdict, isFault, isLoggedIn, commit }
+    keeper.heed({ ...seen, item, isSenderProbe })
+    if (isFault && isLoggedIn && item.isProbe) claims.probeNext(profile.id)
     if (lease !== undefined) {
-      lease.settled = commit
+      // One that is given up must not keep the next message of the connection back.
+      lease.settled = commit.catch(() => {})
       pool.give(lease)
     }
   }

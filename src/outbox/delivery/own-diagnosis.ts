@@ -109,8 +109,8 @@ export function deliveryFault(): Diagnosis {
   return {
     ...own({
       code: 'delivery_fault',
-      summary: 'The message could not be tried because of an error inside Postern.',
-      cause: 'An unexpected error came up before the message was handed over to the server.',
+      summary: 'The attempt was ended by an error inside Postern.',
+      cause: 'An unexpected error came up on the way of the message to the server.',
       remedy:
         'Postern tries the message again by itself. When that does not help, the operator of Postern reports the error that the log has under the id of the message.',
     }),

@@ -45,16 +45,18 @@ export function expiresAt(facts: {
   retryHours: number
   /** Of the message, in their order. */
   attempts: readonly Pick<Attempt, 'startedAt' | 'finishedAt' | 'outcome' | 'recipients'>[]
+  /** How many came before these, where they cannot be read. */
+  unread?: number
   /** When its last hold ended, where that is known; else null. */
   releasedAt: number | null
 }): number {
-  const { acceptedAt, retryHours, attempts, releasedAt } = facts
+  const { acceptedAt, retryHours, attempts, unread = 0, releasedAt } = facts
   const wholeMs = retryHours * HOUR_MS
   const [first] = attempts
   const last = attempts.at(-1)
   if (first === undefined || last === undefined) return acceptedAt + wholeMs
   // Twice what the schedule has room for: gaps cannot go on for ever.
-  if (attempts.filter(isTry).length >= 2 * (retryHours + MINUTES.length)) {
+  if (unread + attempts.filter(isTry).length >= 2 * (retryHours + MINUTES.length)) {
     return Math.min(acceptedAt, first.startedAt) + wholeMs
   }
   // A hold that ended under a clock that was set back since says nothing.

@@ -1,5 +1,5 @@
 import { type Clock, SECOND_MS } from '../../platform/clock.ts'
-import { messageOf } from '../../platform/errors.ts'
+import { messageOf, PosternError } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/logger.ts'
 import type { OutboxNews } from '../events.ts'
 import type { StoredMessage } from '../message.ts'
@@ -11,7 +11,8 @@ import { type ConcludeFacts, type Conclusion, conclude } from './conclude.ts'
 export interface Settling {
   /**
    * Resolves after the commit. It goes on until the store can be written again: what the server has taken must not be
-   * sent once more. Rejects only when the agent stops before.
+   * sent once more. Rejects when the agent stops before, and when it is not the store that fails: the message is then
+   * in nobody's hands until the next start.
    */
   settle(facts: ConcludeFacts): Promise<void>
   /** Commits under way. */
@@ -31,6 +32,8 @@ export interface SettlingDeps {
 
 const FIRST_WAIT_MS = SECOND_MS
 const LONGEST_WAIT_MS = 30 * SECOND_MS
+/** Of errors that nobody foresaw; those of the store are waited for. */
+const MOST_FAULTS = 8
 
 export function createSettling(deps: SettlingDeps): Settling {
   const { store, clock, news, log, signal, onSettled } = deps
@@ -54,12 +57,20 @@ export function createSettling(deps: SettlingDeps): Settling {
   }
 
   async function persist<Result>(id: string, work: () => Promise<Result>): Promise<Result> {
+    let faults = 0
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
       try {
         return await work()
       } catch (error) {
         if (signal.aborted) throw error
         log.error({ id, err: error }, `the end of an attempt cannot be stored: ${messageOf(error)}`)
+        if (!(error instanceof PosternError) && ++faults === MOST_FAULTS) {
+          log.error(
+            { id },
+            'that is given up: the message counts as being sent until the next start',
+          )
+          throw error
+        }
         await clock.sleep(waitMs, signal)
       }
     }

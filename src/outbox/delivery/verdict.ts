@@ -22,7 +22,7 @@ export interface Tried {
   readonly failure:
     | Failure
     | { readonly notSendable: string }
-    | { readonly notTried: Diagnosis }
+    | { readonly ownFault: Diagnosis }
     | null
   readonly reply: string | null
 }
@@ -146,12 +146,12 @@ export function judge(tried: Tried, diagnose: (failure: Failure) => Diagnosis): 
 
 /** Whether an error of Postern's own kept the message from being tried: it says nothing about server, login or mailbox. */
 export function isOwnFault(failure: Tried['failure']): boolean {
-  return failure !== null && 'notTried' in failure
+  return failure !== null && 'ownFault' in failure
 }
 
 function judgeWhole({ failure }: Tried, judgeOne: (failure: Failure) => Judged) {
   if (failure === null) return undefined
-  if ('notTried' in failure) return { disposition: 'retry', diagnosis: failure.notTried } as const
+  if ('ownFault' in failure) return { disposition: 'retry', diagnosis: failure.ownFault } as const
   if (!('notSendable' in failure)) return judgeOne(failure)
   const diagnosis = messageNotSendable(failure.notSendable)
   return { disposition: 'failMessage', diagnosis } as const

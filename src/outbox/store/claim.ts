@@ -6,7 +6,8 @@ import { toMessage, toRecipient } from './rows.ts'
 
 /** Part of the transaction that is open. */
 export interface Claims {
-  claim(request: ClaimRequest): readonly ClaimedMessage[]
+  /** `withBodies`: small ones come with their message. */
+  claim(request: ClaimRequest, options: { withBodies: boolean }): readonly ClaimedMessage[]
   unclaim(messageIds: readonly string[]): void
 }
 
@@ -103,7 +104,7 @@ export function createClaims(db: Kysely<Tables>): Claims {
   }
 
   return {
-    claim(request) {
+    claim(request, { withBodies }) {
       const claimed: ClaimedMessage[] = []
       while (claimed.length < request.limit) {
         const candidate = next(request)
@@ -111,8 +112,8 @@ export function createClaims(db: Kysely<Tables>): Claims {
         const [row] = take(candidate)
         if (row === undefined) break
         const recipients = recipientsOf(candidate)
-        const [chunk] =
-          row.body === null || row.size_bytes > INLINE_BYTES ? [] : bodyOf({ number: row.body })
+        const isInline = withBodies && row.size_bytes <= INLINE_BYTES
+        const [chunk] = row.body !== null && isInline ? bodyOf({ number: row.body }) : []
         claimed.push({
           message: toMessage(row),
           recipients: recipients.map(toRecipient),

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
+import { PosternError } from '../../platform/errors.ts'
 import type { Tables } from '../../storage/index.ts'
-import type { OutboxStore } from '../outbox-store.ts'
+import type { ClaimedMessage, ClaimRequest, OutboxStore } from '../outbox-store.ts'
 import { createAccept } from './accept.ts'
 import { createBodies } from './bodies.ts'
 import { createChanges } from './changes.ts'
@@ -54,6 +55,18 @@ export async function createOutboxStore(deps: {
     for (const listener of [...listeners]) listener(profileIds, false)
   }
 
+  /** A body that cannot be read keeps no other message back: its own is claimed without it, and fails when it is read. */
+  async function claim(request: ClaimRequest): Promise<readonly ClaimedMessage[]> {
+    const ask = (withBodies: boolean) =>
+      group.write({ run: async () => claims.claim(request, { withBodies }) })
+    try {
+      return await ask(true)
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+      return await ask(false)
+    }
+  }
+
   if (role === 'owner') {
     await requeueInterrupted(db)
     await requeueUnheld(db)
@@ -72,7 +85,7 @@ export async function createOutboxStore(deps: {
         bytes: body?.byteLength ?? 0,
         run: (transaction, effects) => accept(transaction, effects, message, body),
       }),
-    claim: (request) => group.write({ run: async () => claims.claim(request) }),
+    claim,
     unclaim: (messageIds) => group.write({ run: async () => claims.unclaim(messageIds) }),
     readChunk: (messageId, index) =>
       group.read(async () => {
@@ -105,6 +118,13 @@ export async function createOutboxStore(deps: {
       await sweeping
     },
   }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return (
+    error instanceof PosternError &&
+    (error.code === 'database_damaged' || error.code === 'storage_failed')
+  )
 }
 
 /** Sums that are kept beside the rows. */

@@ -113,16 +113,17 @@ export async function openThreadedStore(deps: {
       return claimed
     },
     async unclaim(messageIds) {
-      // Nobody sends them, whether this call gets through or not.
+      const held = messageIds.map((id) => [id, inHand?.get(id)] as const)
+      // Nobody sends them: a thread that starts from now on puts them back by itself.
       for (const id of messageIds) inHand?.delete(id)
-      await running()
-      const asked = thread
+      const asked = running()
       try {
-        await call('unclaim', messageIds)
+        await (await asked).call('unclaim', [messageIds])
       } catch (error) {
-        if (thread === asked) throw error
-        // The next thread puts them back when it starts; they may be claimed again at once.
-        await running()
+        // They may be claimed again at once, by somebody who must not lose them to a second call.
+        if (thread !== asked) return
+        for (const [id, number] of held) if (number !== undefined) inHand?.set(id, number)
+        throw error
       }
     },
     readChunk: (...args) => read('readChunk', ...args),

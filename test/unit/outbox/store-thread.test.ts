@@ -20,7 +20,7 @@ import {
 } from './store-harness.ts'
 
 /** The store with a look at its threads. */
-async function openWatched(folder: { path: string }) {
+async function openWatched(folder: { path: string }, faults = { starts: 0, unclaims: 0 }) {
   await using closers = new AsyncDisposableStack()
   const { log, lines } = captureLog()
   const storage = closers.use(
@@ -32,7 +32,15 @@ async function openWatched(folder: { path: string }) {
       storage,
       log,
       async startThread(deps) {
-        const thread = await startStoreThread(deps)
+        if (faults.starts-- > 0) throw new Error('no memory for a thread')
+        const started = await startStoreThread(deps)
+        const thread: StoreThread = {
+          ...started,
+          call: (method, args) =>
+            method === 'unclaim' && faults.unclaims-- > 0
+              ? Promise.reject(new Error('locked'))
+              : started.call(method, args),
+        }
         threads.push(thread)
         return thread
       },
@@ -281,3 +289,31 @@ async function noteSync(storage: Storage, at: number): Promise<void> {
       .execute()
   })
 }
+
+test.each(['died', 'only refused the call'])(
+  'what was given back to a thread that %s is not taken from who claims it next',
+  async (how) => {
+    using folder = temporaryFolder()
+    const faults = { starts: 0, unclaims: 0 }
+    await using opened = await openWatched(folder, faults)
+    const { store, threads } = opened
+    const id = await accept(store)
+    const given = await claimOne(store)
+    expect(given.message.id).toBe(id)
+    if (how === 'died') {
+      await threads.at(-1)?.terminate()
+      faults.starts = 1
+      await store.unclaim([id])
+    } else {
+      faults.unclaims = 1
+      await expect(store.unclaim([id])).rejects.toThrow('locked')
+      await threads.at(-1)?.terminate()
+      expect((await store.state(id))?.state).toBe('sending')
+      await store.unclaim([id])
+    }
+    const again = await claimOne(store)
+    expect(again.message.id).toBe(id)
+    await settle(store, again, { state: 'delivered' })
+    expect((await store.state(id))?.state).toBe('delivered')
+  },
+)

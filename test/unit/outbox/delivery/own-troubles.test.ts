@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { PosternError } from '../../../../src/platform/errors.ts'
-import { BODY, draftOf, freeProfile, startBench } from './bench.ts'
+import { BODY, draftOf, FREE, freeProfile, startBench } from './bench.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
+const TENANT_DISABLED = {
+  auth: '535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.',
+}
 /** Too large to come with its claim. */
 const LARGE = Buffer.concat([BODY, Buffer.alloc(100_000, 97)])
 
@@ -62,7 +65,7 @@ describe('a message whose content cannot be read', () => {
       },
     })
     expect(attempts).toMatchObject([{ number: 1, outcome: 'deferred', recipients: 1 }])
-    expect(bench.lines.join('')).toContain('could not be tried')
+    expect(bench.lines.join('')).toContain('an attempt was ended by an error')
   })
 
   it('keeps to the schedule, goes out when it can be read, and fails in the end', async () => {
@@ -238,4 +241,69 @@ it('a message whose history cannot be read is tried again all the same', async (
   bench.outbox.start()
   await bench.pass(HOUR, MINUTE)
   expect(await bench.state(id)).toBe('delivered')
+})
+
+it('a message whose history cannot be read runs out of time all the same', async () => {
+  await using bench = await startBench()
+  const { store } = bench
+  const { id } = await bench.accept()
+  const find = store.find.bind(store)
+  store.find = (of) => (of === id ? Promise.reject(damaged()) : find(of))
+  bench.server.otherwise = '450 4.2.1 Try again later'
+  bench.outbox.start()
+  await bench.pass(10 * HOUR, MINUTE)
+  expect(bench.server.seen.length).toBeLessThan(20)
+  await bench.pass(170 * HOUR, 10 * MINUTE)
+  expect(await bench.state(id)).toBe('failed')
+})
+
+it('the end of one attempt that can never be stored keeps no other message back', async () => {
+  const delivery = { ...FREE, connections: 1 }
+  await using bench = await startBench({ profiles: [freeProfile('default', { delivery })] })
+  const { store } = bench
+  const { id } = await bench.accept()
+  const settle = store.settle.bind(store)
+  store.settle = (settlement) =>
+    settlement.messageId === id
+      ? Promise.reject(new RangeError('no one knows'))
+      : settle(settlement)
+  const behind: string[] = []
+  for (let i = 0; i < 3; i++) behind.push((await bench.accept()).id)
+  bench.outbox.start()
+  const isThrough = async () => {
+    await bench.clock.advance(MINUTE)
+    const states = await Promise.all(behind.map((other) => bench.state(other)))
+    return states.every((state) => state === 'delivered')
+  }
+  await expect.poll(isThrough, { interval: 5 }).toBe(true)
+  expect(await bench.state(id)).toBe('sending')
+  expect(bench.server.seen).toHaveLength(4)
+  expect(bench.lines.join('')).toContain('counts as being sent until the next start')
+})
+
+it('a hold whose probes end by errors of Postern’s own is probed less and less often', async () => {
+  await using bench = await startBench()
+  bench.server.answers = ['430 4.2.0 STOREDRV; mailbox logon failure; MapiExceptionLogonFailed']
+  bench.outbox.start()
+  const { id } = await bench.accept()
+  await bench.outbox.idle()
+  breakCredentials(bench, new TypeError('nobody knows'), () => true)
+  await bench.pass(6 * HOUR, MINUTE)
+  // After 1, 5, 15 and 30 minutes, then every hour.
+  expect((await bench.outbox.get(id)).attempts).toHaveLength(1 + 4 + 5)
+  expect(bench.outbox.holdsOf('default')).toMatchObject([{ probes: 0 }])
+})
+
+it('a hold about the login ends with a login, whatever becomes of the message', async () => {
+  await using bench = await startBench()
+  readBodies(bench)
+  const { id } = await bench.accept({}, LARGE)
+  breakContent(bench, id, damaged)
+  bench.server.openings = [TENANT_DISABLED]
+  bench.outbox.start()
+  await bench.outbox.idle()
+  expect(bench.outbox.holdsOf('default')).toHaveLength(1)
+  await bench.pass(2 * MINUTE, MINUTE)
+  expect(bench.outbox.holdsOf('default')).toEqual([])
+  expect((await bench.outbox.get(id)).message.diagnosis?.code).toBe('message_unreadable')
 })
