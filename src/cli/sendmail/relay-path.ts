@@ -116,10 +116,8 @@ function takenForSome(
   recipients: number,
   relay: string,
 ): SendmailStop {
-  const [uncertain, refused] = [
-    missed.filter(({ isUncertain }) => isUncertain),
-    missed.filter(({ isUncertain }) => !isUncertain),
-  ]
+  const uncertain = missed.filter(({ isUncertain }) => isUncertain)
+  const refused = missed.filter(({ isUncertain }) => !isUncertain)
   const taken = recipients - missed.length
   const sentences = [
     `the relay ${relay} accepted the message for ${taken} of ${recipients} recipients, who get it`,

@@ -67,7 +67,7 @@ export function createSettling(deps: SettlingDeps): Settling {
         if (!(error instanceof PosternError) && ++faults === MOST_FAULTS) {
           log.error(
             { id },
-            'that is given up: the message counts as being sent until the next start',
+            'that is given up: the message counts as being sent until the next start, which sends it again. The operator of Postern reports the error and restarts Postern',
           )
           throw error
         }
